@@ -1,0 +1,77 @@
+"""What a manifest needs beyond the spec: the catalogue's and the endpoint's facts, and the moment's.
+
+The spec names a model and an endpoint; these are the values behind the names, read once by whoever renders,
+so that rendering stays a pure function. Pure: no Django, no I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from deployments.vocabulary import Routing, SourceKind, TlsMode, UseCase
+
+
+@dataclass(frozen=True, slots=True)
+class SizingFacts:
+    """Facts of a model for the memory arithmetic; any may be unknown."""
+
+    parameters: int | None = None
+    bits_per_parameter: int | None = None
+    layers: int | None = None
+    attention_heads: int | None = None
+    kv_heads: int | None = None
+    head_size: int | None = None
+    context_length: int | None = None
+    """Tokens, prompt and answer together."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """Where the weights come from."""
+
+    reference: str
+    """A repository ("facebook/opt-125m"), image, bucket URL or path, by kind."""
+    kind: SourceKind = SourceKind.HUGGING_FACE
+    revision: str = ""
+    """A commit or tag of the repository; empty: the newest at the time of loading."""
+    use_case: UseCase = UseCase.CHAT
+    sizing: SizingFacts = field(default_factory=SizingFacts)
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """How an endpoint publishes a deployment."""
+
+    hostname: str = ""
+    routing: Routing = Routing.SERVICE
+    gateway_name: str = ""
+    gateway_namespace: str = ""
+    gateway_section: str = ""
+    ingress_class: str = ""
+    tls: TlsMode = TlsMode.NONE
+    tls_secret: str = ""
+    """Name of the TLS secret in the namespace: the existing one, or the one we write for a PEM pair."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderContext:
+    """Everything besides the spec that decides a deployment's objects."""
+
+    namespace: str
+    source: ModelSource
+    exposure: Exposure = field(default_factory=Exposure)
+    revision: int = 1
+    stopped: bool = False
+    """Zero replicas, configuration kept."""
+    live_replicas: int | None = None
+    """The workload's replicas now; used when the autoscaler takes or gives back their ownership."""
+    weights_token: str | None = field(default=None, repr=False)
+    """Access token for gated weights (HF_TOKEN); None when the model needs none."""
+    secret_values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Values of the spec's secret variables by name."""
+    registry_credentials: str | None = field(default=None, repr=False)
+    """A .dockerconfigjson document, when the image needs one."""
+    tls_pair: tuple[str, str] | None = field(default=None, repr=False)
+    """(certificate chain, private key) in PEM, when the endpoint brings its own."""
+    storage_class: str | None = None

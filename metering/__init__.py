@@ -1,0 +1,1 @@
+"""What passes through the gateway: API keys, limits as they are enforced, usage and money."""
