@@ -1,0 +1,31 @@
+"""Mistakes in the settings, as Django system checks with stable ids."""
+
+from typing import Any
+
+from cryptography.fernet import Fernet
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+
+@register()
+def settings_are_usable(**_: Any) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    if not settings.SECRET_KEY:
+        found.append(Error("SECRET_KEY is empty.", hint="Set a long random value.", id="slipway.E001"))
+    if not settings.FIELD_ENCRYPTION_KEYS:
+        hint = "Generate one with cryptography's Fernet.generate_key()."
+        found.append(
+            Error("FIELD_ENCRYPTION_KEYS is empty, so no secret can be stored.", hint=hint, id="slipway.E002")
+        )
+    for position, key in enumerate(settings.FIELD_ENCRYPTION_KEYS, start=1):
+        try:
+            Fernet(key)
+        except ValueError:
+            found.append(
+                Error(f"Key {position} of FIELD_ENCRYPTION_KEYS is not a Fernet key.", id="slipway.E003")
+            )
+    if not settings.DEBUG and "*" in settings.ALLOWED_HOSTS:
+        found.append(Warning("ALLOWED_HOSTS allows every host name.", id="slipway.W001"))
+    if not settings.GATEWAY_URL.startswith(("https://", "http://")):
+        found.append(Error("GATEWAY_URL must start with https:// or http://.", id="slipway.E004"))
+    return found

@@ -1,0 +1,50 @@
+"""Requests as our views see them, and pages that are also fragments."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django_htmx.middleware import HtmxDetails
+
+from console.models import User
+
+
+class Request(HttpRequest):
+    """A request of a signed-in person, after all middleware."""
+
+    user: User
+    htmx: HtmxDetails
+
+
+def page(
+    request: HttpRequest, template: str, context: dict[str, Any], *, fragment: str = "", status: int = 200
+) -> HttpResponse:
+    """The page, or for htmx only the named part of the same template ("page.html#fragment")."""
+    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
+    wanted = f"{template}#{fragment}" if fragment and htmx and not htmx.boosted else template
+    response = render(request, wanted, context, status=status)
+    response.headers["Vary"] = "HX-Request"
+    return response
+
+
+def bounded_input(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Refuses what no page of ours can want, before anything reads it: huge bodies and NUL characters."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if not length.isdigit() or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            return refuse(request, 413, "What was sent is too large. At most 1 MiB is taken.")
+        if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+            return refuse(request, 400, "The address contains a NUL character.")
+        return get_response(request)
+
+    return middleware
+
+
+def refuse(request: HttpRequest, status: int, sentence: str) -> HttpResponse:
+    """An error page with one sentence."""
+    return render(request, "refused.html", {"sentence": sentence, "status": status}, status=status)

@@ -1,0 +1,25 @@
+"""Every address of the console."""
+
+from allauth.account import views as account
+from django.contrib import admin
+from django.urls import include, path
+
+from console import health, home
+
+urlpatterns = [
+    path("", home.overview, name="home"),
+    path("healthz", health.alive, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
+    # people
+    path("sign-in/", account.login, name="account_login"),
+    path("sign-out/", account.logout, name="account_logout"),
+    path("accounts/", include("console.account_urls")),
+    path("admin/", admin.site.urls),
+    # what runs
+    path("", include("deployments.urls")),
+]
+
+handler400 = "console.errors.bad_request"
+handler403 = "console.errors.forbidden"
+handler404 = "console.errors.not_found"
+handler500 = "console.errors.server_error"

@@ -1,0 +1,303 @@
+"""The one way to change what people want: create, revise, stop, start, delete, share.
+
+Each change is one transaction that leaves a due row behind, and after the commit sends a hint to the worker. If
+the hint is lost, the row is found by the next tick. The wizard, `manage.py apply` and the API all come here.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from console.models import Organization, User
+from deployments import document
+from deployments.document import InvalidDocument, Problem
+from deployments.models import (
+    CatalogModel,
+    Deployment,
+    Draft,
+    Endpoint,
+    Observation,
+    Price,
+    RateLimit,
+    Revision,
+    Share,
+    Transition,
+)
+from deployments.spec import DeploymentSpec, Limit, Pricing
+from deployments.vocabulary import DesiredState, Engine, LimitScope, Phase, Sharing
+
+
+class Conflict(Exception):
+    """Somebody else saved a revision since this change began."""
+
+    def __init__(self, expected: int, found: int) -> None:
+        super().__init__(f"Revision {found} was saved meanwhile; this change began from revision {expected}.")
+        self.expected, self.found = expected, found
+
+
+def create(
+    spec: DeploymentSpec,
+    *,
+    author: User | None,
+    secrets: Mapping[str, str] | None = None,
+    note: str = "",
+    draft: Draft | None = None,
+) -> Deployment:
+    """Saves a new deployment with revision 1, its terms and shares, and queues it.
+
+    A draft becomes at most one deployment: submitting it again returns the first one. Raises InvalidDocument
+    when a name in the spec is taken, unknown or not offered, or when a secret variable has no value.
+    """
+    with transaction.atomic():
+        if draft is not None:
+            draft = Draft.objects.select_for_update(of=("self",)).get(pk=draft.pk)
+            if draft.result is not None:
+                return draft.result
+        model, endpoint, organizations = _look_up(spec)
+        _require_secrets(spec, secrets or {})
+        now = timezone.now()
+        try:
+            with transaction.atomic():
+                deployment = Deployment.objects.create(
+                    name=spec.name, model=model, endpoint=endpoint, created_by=author, changed_by=author
+                )
+        except IntegrityError:
+            raise InvalidDocument([_name_taken(spec.name)]) from None
+        _save_revision(deployment, 1, spec, secrets or {}, author, note)
+        _save_terms(deployment, spec, now)
+        _save_shares(deployment, spec.sharing.mode, organizations)
+        Observation.objects.create(
+            deployment=deployment, phase_since=now, revision=1, wanted=spec.engine.replicas
+        )
+        Transition.objects.create(deployment=deployment, revision=1, after=Phase.QUEUED, at=now)
+        if draft is not None:
+            draft.result = deployment
+            draft.secrets = ""
+            draft.save(update_fields=["result", "secrets", "updated_at"])
+        _queue(deployment, author, now)
+    return deployment
+
+
+def revise(
+    deployment: Deployment,
+    spec: DeploymentSpec,
+    *,
+    author: User | None,
+    expected: int,
+    secrets: Mapping[str, str] | None = None,
+    note: str = "",
+    draft: Draft | None = None,
+) -> Deployment:
+    """Saves a new revision and queues it; an unchanged spec saves nothing.
+
+    `expected` is the number of the revision that the change began from. Secret variables without a new value keep
+    the stored one. Raises Conflict, InvalidDocument.
+    """
+    with transaction.atomic():
+        if draft is not None:
+            draft = Draft.objects.select_for_update(of=("self",)).get(pk=draft.pk)
+            if draft.result is not None:
+                return draft.result
+        locked = (
+            Deployment.objects.select_for_update(of=("self",)).select_related("current").get(pk=deployment.pk)
+        )
+        current = locked.current
+        assert current is not None
+        if current.number != expected:
+            raise Conflict(expected, current.number)
+        if locked.desired_state == DesiredState.DELETED:
+            raise InvalidDocument(
+                [Problem("metadata.name", f"{locked.name} is being deleted. Wait until it is gone.")]
+            )
+        if spec.name != locked.name:
+            raise InvalidDocument([Problem("metadata.name", f"A deployment keeps its name, {locked.name}.")])
+        model, endpoint, organizations = _look_up(spec)
+        if endpoint.pk != locked.endpoint_id:
+            sentence = f"{locked.name} stays on its endpoint. Deploy it again under another name to move it."
+            raise InvalidDocument([Problem("spec.endpoint", sentence)])
+        if model.pk != locked.model_id:
+            sentence = f"{locked.name} serves {locked.model.slug}. Deploy {model.slug} under another name."
+            raise InvalidDocument([Problem("spec.model", sentence)])
+        kept = current.secret_values()
+        values = {name: (secrets or {}).get(name) or kept.get(name, "") for name in spec.secret_names}
+        _require_secrets(spec, values)
+        changed = current.document != document.to_mapping(spec) or values != kept
+        if changed:
+            now = timezone.now()
+            _save_revision(locked, current.number + 1, spec, values, author, note)
+            _save_terms(locked, spec, now)
+            _save_shares(locked, spec.sharing.mode, organizations)
+            _queue(locked, author, now)
+        if draft is not None:
+            draft.result = locked
+            draft.secrets = ""
+            draft.save(update_fields=["result", "secrets", "updated_at"])
+    return locked
+
+
+def stop(deployment: Deployment, *, author: User | None) -> None:
+    """Zero replicas; the configuration stays."""
+    _wish(deployment, DesiredState.STOPPED, author)
+
+
+def start(deployment: Deployment, *, author: User | None) -> None:
+    """Replicas again, as the current revision says."""
+    _wish(deployment, DesiredState.RUNNING, author)
+
+
+def delete(deployment: Deployment, *, author: User | None) -> None:
+    """Takes it out of the cluster; the record goes when nothing is left there. There is no way back."""
+    _wish(deployment, DesiredState.DELETED, author)
+
+
+def look_again(deployment: Deployment) -> None:
+    """Forgets refusals and back-off and queues another look; wants nothing new."""
+    with transaction.atomic():
+        Deployment.objects.filter(pk=deployment.pk).update(
+            attempts=0, refusal=None, reconcile_due_at=timezone.now()
+        )
+        _hint(deployment.pk)
+
+
+def share(
+    deployment: Deployment, mode: Sharing, organizations: Iterable[str], *, author: User | None
+) -> Deployment:
+    """Changes with whom it is shared, as a revision of its own; no pod notices."""
+    from dataclasses import replace
+
+    current = deployment.current
+    assert current is not None
+    chosen = tuple(sorted(set(organizations))) if mode is Sharing.SELECTED else ()
+    spec = replace(current.spec, sharing=replace(current.spec.sharing, mode=mode, organizations=chosen))
+    return revise(deployment, spec, author=author, expected=current.number, note="Sharing")
+
+
+def _look_up(spec: DeploymentSpec) -> tuple[CatalogModel, Endpoint, list[Organization]]:
+    problems: list[Problem] = []
+    model = CatalogModel.objects.filter(slug=spec.model).first()
+    endpoint = Endpoint.objects.select_related("cluster").filter(slug=spec.endpoint).first()
+    organizations = list(Organization.objects.filter(slug__in=spec.sharing.organizations))
+    if model is None:
+        problems.append(
+            Problem("spec.model", f"There is no model {spec.model} in the catalogue. Add it first.")
+        )
+    if endpoint is None:
+        problems.append(Problem("spec.endpoint", f"There is no endpoint {spec.endpoint}. Add it first."))
+    if spec.engine.kind is not Engine.VLLM:
+        sentence = f"{spec.engine.kind.label} cannot be deployed by this version. Choose vLLM."
+        problems.append(Problem("spec.engine.kind", sentence))
+    for missing in sorted(set(spec.sharing.organizations) - {o.slug for o in organizations}):
+        problems.append(Problem("spec.sharing.organizations", f"There is no organisation {missing}."))
+    if problems:
+        raise InvalidDocument(problems)
+    assert model is not None and endpoint is not None
+    return model, endpoint, organizations
+
+
+def _require_secrets(spec: DeploymentSpec, values: Mapping[str, str]) -> None:
+    problems = [
+        Problem(f"spec.environment[{index}]", f"The secret {variable.name} has no value yet. Enter one.")
+        for index, variable in enumerate(spec.environment)
+        if variable.secret and not values.get(variable.name)
+    ]
+    if problems:
+        raise InvalidDocument(problems)
+
+
+def _name_taken(name: str) -> Problem:
+    return Problem("metadata.name", f"There is a deployment {name} already. Choose another name.")
+
+
+def _save_revision(
+    deployment: Deployment,
+    number: int,
+    spec: DeploymentSpec,
+    secrets: Mapping[str, str],
+    author: User | None,
+    note: str,
+) -> None:
+    wanted = {name: secrets[name] for name in spec.secret_names}
+    deployment.current = Revision.objects.create(
+        deployment=deployment,
+        number=number,
+        document=document.to_mapping(spec),
+        secrets=json.dumps(wanted) if wanted else "",
+        author=author,
+        note=note,
+    )
+    deployment.save(update_fields=["current"])
+
+
+def _save_terms(deployment: Deployment, spec: DeploymentSpec, now: datetime) -> None:
+    """Limits as they are now; a price row only when the price is another one than before."""
+    limits = spec.rate_limits.by_scope()
+    deployment.rate_limits.exclude(scope__in=[*limits]).delete()
+    RateLimit.objects.bulk_create(
+        [_limit(deployment, scope, limit) for scope, limit in limits.items()],
+        update_conflicts=True,
+        unique_fields=["deployment", "scope"],
+        update_fields=["tokens_per_minute", "requests_per_minute"],
+    )
+    if spec.pricing is not None and not _is_current(spec.pricing, deployment.prices.first()):
+        Price.objects.create(
+            deployment=deployment,
+            currency=spec.pricing.currency,
+            input_per_million=spec.pricing.input_per_million,
+            output_per_million=spec.pricing.output_per_million,
+            effective_from=now,
+        )
+
+
+def _limit(deployment: Deployment, scope: LimitScope, limit: Limit) -> RateLimit:
+    return RateLimit(
+        deployment=deployment,
+        scope=scope,
+        tokens_per_minute=limit.tokens_per_minute,
+        requests_per_minute=limit.requests_per_minute,
+    )
+
+
+def _is_current(pricing: Pricing, price: Price | None) -> bool:
+    return price is not None and (price.currency, price.input_per_million, price.output_per_million) == (
+        pricing.currency,
+        pricing.input_per_million,
+        pricing.output_per_million,
+    )
+
+
+def _save_shares(deployment: Deployment, mode: Sharing, organizations: list[Organization]) -> None:
+    deployment.sharing = mode
+    deployment.save(update_fields=["sharing"])
+    deployment.shares.exclude(organization__in=organizations).delete()
+    Share.objects.bulk_create(
+        [Share(deployment=deployment, organization=organization) for organization in organizations],
+        ignore_conflicts=True,
+    )
+
+
+def _wish(deployment: Deployment, state: DesiredState, author: User | None) -> None:
+    """Changes the desired state; a deployment that is being deleted takes no other wish."""
+    with transaction.atomic():
+        locked = Deployment.objects.select_for_update(of=("self",)).get(pk=deployment.pk)
+        if locked.desired_state in (state, DesiredState.DELETED):
+            return
+        locked.desired_state = state
+        locked.save(update_fields=["desired_state"])
+        _queue(locked, author, timezone.now())
+
+
+def _queue(deployment: Deployment, author: User | None, now: datetime) -> None:
+    deployment.changed_at, deployment.changed_by = now, author
+    deployment.attempts, deployment.refusal, deployment.reconcile_due_at = 0, None, now
+    deployment.save(update_fields=["changed_at", "changed_by", "attempts", "refusal", "reconcile_due_at"])
+    _hint(deployment.pk)
+
+
+def _hint(deployment_id: int) -> None:
+    """After the commit. The broker may be away: the due row is then found by the next tick."""
+    from deployments.tasks import send_hint
+
+    transaction.on_commit(lambda: send_hint(deployment_id), robust=True)

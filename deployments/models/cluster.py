@@ -1,0 +1,44 @@
+"""A Kubernetes API with GPUs, and what was last seen of it."""
+
+from django.db import models
+
+from console.encryption import EncryptedTextField
+from deployments.models.visibility import PlatformManager
+from deployments.vocabulary import ClusterKind
+
+
+class Cluster(models.Model):
+    """Where workloads run. Desired: how to reach it. Observed: facts, health, and when they were read."""
+
+    slug = models.SlugField(max_length=63, unique=True)
+    name = models.CharField(max_length=100)
+    kind = models.CharField(max_length=20, choices=ClusterKind.choices(), default=ClusterKind.KUBECONFIG)
+    kubeconfig = EncryptedTextField(blank=True, default="")
+    kubeconfig_set_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    facts = models.JSONField(null=True, blank=True)
+    """ClusterFacts of the last successful check, as facts.to_mapping() writes them."""
+    checked_at = models.DateTimeField(null=True, blank=True)
+    check_error = models.CharField(max_length=500, blank=True)
+    """Why the last check failed, as a sentence; empty when it did not."""
+
+    observe_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    """When its deployments should be looked at next; null: at once."""
+    observed_at = models.DateTimeField(null=True, blank=True)
+    """The last look that succeeded."""
+    unreachable_since = models.DateTimeField(null=True, blank=True)
+    unreachable_reason = models.CharField(max_length=500, blank=True)
+
+    objects = PlatformManager()
+
+    class Meta:
+        ordering = ["name"]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_sandbox(self) -> bool:
+        return self.kind == ClusterKind.SANDBOX

@@ -1,0 +1,5 @@
+"""Addresses of the catalogue, clusters, endpoints and deployments."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
