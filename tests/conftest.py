@@ -1,0 +1,27 @@
+"""What every test shares. The servers themselves are started by tests/servers.py."""
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+from django.conf import settings
+
+pytest_plugins = ["tests.network", "tests.browser"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_passwords() -> Iterator[None]:
+    """Password hashing is slow on purpose; no test is about its slowness."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(settings, "PASSWORD_HASHERS", ["django.contrib.auth.hashers.MD5PasswordHasher"])
+    yield
+    patch.undo()
+
+
+@pytest.fixture
+def valkey() -> Iterator["redis.Redis"]:
+    """A client of the run's Valkey, which is emptied first."""
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    client.flushall()
+    yield client
+    client.close()
