@@ -1,1 +1,1 @@
-"""How facts become text: numbers with units, durations, moments. Pure functions; the template tags only call them."""
+"""How facts become text: numbers with units, durations, moments. Pure functions; template tags call them."""

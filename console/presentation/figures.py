@@ -1,6 +1,6 @@
 """Numbers, money, sizes and shares as text, in the one notation of the whole console.
 
-Units follow a space, thousands have commas, nothing is a float on its way here, and what is missing is an en dash.
+Units follow a space, thousands have commas, nothing here is ever a float, and what is missing is an en dash.
 """
 
 from collections.abc import Iterable
@@ -61,7 +61,7 @@ def size(count: int | None, *, binary: bool = True) -> str:
 
 
 def share(part: int | Decimal | None, whole: int | Decimal | None, *, ceiling: int = 100) -> Decimal:
-    """Return *part* of *whole* in percent with one digit, between 0 and *ceiling*; 0 where there is no whole."""
+    """Return *part* of *whole* in percent with one digit, from 0 to *ceiling*; 0 where there is no whole."""
     if not part or not whole or whole < 0 or part < 0:
         return Decimal(0)
     return min(_rounded(Decimal(part) * 100 / Decimal(whole), 1), Decimal(ceiling))

@@ -45,7 +45,7 @@ def iso(at: datetime) -> str:
 
 
 def duration(span: timedelta | int | None) -> str:
-    """Return a span (or a number of seconds) in its two largest units: "412 ms", "38 s", "9 min 14 s", "2 d 4 h"."""
+    """Return a span (or seconds) in its two largest units: "412 ms", "38 s", "9 min 14 s", "2 d 4 h"."""
     if span is None:
         return MISSING
     span = _span(span)

@@ -10,8 +10,8 @@ class ChoiceCards(forms.RadioSelect):
     """Radios that `components/field.html` shows as cards.
 
     `facts` maps a choice's value to short lines below its name ("5 of 16 free"); `tags` to one word beside it
-    ("Suggested"); `refused` to the reason why it cannot be chosen, which is shown and disables the radio. The server
-    still has to refuse such a value: a disabled radio only explains.
+    ("Suggested"); `refused` to the reason why it cannot be chosen, which is shown and disables the radio. The
+    server still has to refuse such a value: a disabled radio only explains.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The building blocks of pages as template tags: `{% load components %}`.
 
-A tag exists where a partial alone does not do: because it wraps content (card, notice, dialog …), looks something up
-(icon, nav_link) or works something out (berths, diff). The markup is always in templates/components/.
+A tag exists where a partial alone does not do: because it wraps content (card, notice, dialog …), looks
+something up (icon, nav_link) or works something out (berths, diff). The markup is in templates/components/.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ from django import template
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from lucide.templatetags.lucide import lucide
 
 register = template.Library()
@@ -40,9 +40,10 @@ def icon(name: str, extra: str = "") -> SafeString:
 
 @register.inclusion_tag("components/badge.html")
 def badge(state: Any = None, *, tone: Any = "", label: str = "", icon: str = "") -> dict[str, str]:
-    """`{% badge deployment.phase %}` for anything with tone, icon and label; or `{% badge tone="warn" label="Slow" %}`.
+    """`{% badge deployment.phase %}`, or `{% badge tone="warn" label="Slow" %}`.
 
-    The icon defaults to that of the tone; a badge that is busy turns it.
+    The first takes anything that has tone, icon and label. The icon defaults to that of the tone, and turns
+    while the tone is busy.
     """
     tone = _word(tone or getattr(state, "tone", "idle"))
     return {
@@ -55,13 +56,13 @@ def badge(state: Any = None, *, tone: Any = "", label: str = "", icon: str = "")
 
 @register.filter
 def tone_icon(tone: Any) -> str:
-    """`{% icon finding.tone|tone_icon %}`: the icon that goes with a tone. An unknown tone raises KeyError."""
+    """`{% icon finding.tone|tone_icon %}`: the icon of a tone. An unknown one raises KeyError."""
     return TONE_ICONS[_word(tone)]
 
 
 @register.filter
 def tone_word(tone: Any) -> str:
-    """`data-tone="{{ phase.tone|tone_word }}"`: the tone's attribute value, from the enum or the word itself."""
+    """`data-tone="{{ phase.tone|tone_word }}"`: the attribute's value, of the enum or the word."""
     return _word(tone)
 
 
@@ -85,7 +86,7 @@ def notice(content: str, tone: Any, title: str, **options: Any) -> SafeString:
 
 @register.simple_block_tag(end_name="enddiagnosis")
 def diagnosis(content: str, tone: Any, sentence: str, **options: Any) -> SafeString:
-    """`{% diagnosis status.tone status.sentence remedy=status.remedy facts=facts %}buttons{% enddiagnosis %}`."""
+    """`{% diagnosis status.tone status.sentence remedy=status.remedy %}buttons{% enddiagnosis %}`."""
     return _wrapped("diagnosis", content, tone=_word(tone), sentence=sentence, **options)
 
 
@@ -97,7 +98,10 @@ def menu(content: str, id: str, label: str, **options: Any) -> SafeString:
 
 @register.simple_block_tag(end_name="enddialog", takes_context=True)
 def dialog(context: template.Context, content: str, id: str, title: str, **options: Any) -> SafeString:
-    """`{% dialog "delete" "Delete llama?" action=url submit="Delete deployment" %}…{% enddialog %}`: a POST form."""
+    """`{% dialog "delete" "Delete llama?" action=url submit="Delete deployment" %}…{% enddialog %}`.
+
+    The dialog is a POST form with the token of the page.
+    """
     return _wrapped(
         "dialog", content, id=id, title=title, csrf_token=context.get("csrf_token", ""), **options
     )
@@ -105,13 +109,13 @@ def dialog(context: template.Context, content: str, id: str, title: str, **optio
 
 @register.simple_block_tag(end_name="endempty_state")
 def empty_state(content: str, title: str, text: str = "", **options: Any) -> SafeString:
-    """`{% empty_state "No models yet" "Why it matters." %}<a class="btn btn-primary" …>{% endempty_state %}`."""
+    """`{% empty_state "No models yet" "Why it matters." %}a button{% endempty_state %}`."""
     return _wrapped("empty_state", content, title=title, text=text, **options)
 
 
 @register.inclusion_tag("components/crumbs.html")
 def crumbs(*parts: str) -> dict[str, Any]:
-    """`{% crumbs "Deployments" list_url "llama" %}`: pairs of label and address, then the name of this page."""
+    """`{% crumbs "Deployments" list_url "llama" %}`: pairs of label and address, then this page's name."""
     if len(parts) % 2 == 0:
         raise template.TemplateSyntaxError(
             "crumbs takes pairs of label and address and, last, this page's name"
@@ -123,9 +127,9 @@ def crumbs(*parts: str) -> dict[str, Any]:
 def nav_link(
     context: template.Context, url_name: str, label: str, icon: str, count: int | None = None
 ) -> dict[str, Any]:
-    """`{% nav_link "model_list" "Models" "boxes" %}`: a sidebar link, nothing while the address does not exist.
+    """`{% nav_link "model_list" "Models" "boxes" %}`: a sidebar link, or nothing without such an address.
 
-    The current one is found by the address; a page elsewhere says `nav` = the lower-case label in its context.
+    The current one is found by the address; a page elsewhere has `nav`, the lower-case label, in its context.
     """
     try:
         url = reverse(url_name)
@@ -167,17 +171,17 @@ def berths(nodes: Iterable[Any], **options: Any) -> dict[str, Any]:
 
 @register.filter
 def diff_lines(text: str) -> Iterator[tuple[str, str]]:
-    """Split a unified diff into (del, ins, note or same; the line with its sign). The file heads are left out."""
-    for line in text.splitlines():
-        if line.startswith(("---", "+++")):
-            continue
+    """Split a unified diff into (del, ins, note or same; line with its sign), without the file heads."""
+    lines = text.splitlines()
+    has_heads = len(lines) > 1 and lines[0].startswith("--- ") and lines[1].startswith("+++ ")
+    for line in lines[2:] if has_heads else lines:
         yield {"-": "del", "+": "ins", "@": "note"}.get(line[:1], "same"), line
 
 
 @lru_cache(maxsize=512)
 def _svg(name: str, css: str) -> SafeString:
     # Parsing an icon costs a hundred times what the page around it does, and a list repeats the same few.
-    return mark_safe(lucide(name, size=16, **{"class": css, "aria_hidden": "true"}))
+    return SafeString(lucide(name, size=16, **{"class": css, "aria_hidden": "true"}))
 
 
 def _wrapped(component: str, content: str, **values: Any) -> SafeString:

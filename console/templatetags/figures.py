@@ -1,4 +1,7 @@
-"""Template filters and tags for numbers and times: `{% load figures %}`. The text itself is made in console.presentation."""
+"""Template filters and tags for numbers and times: `{% load figures %}`.
+
+The text itself is made in console.presentation, which can be used without Django.
+"""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -63,7 +66,7 @@ def share_of(part: int | Decimal | None, whole: int | Decimal | None) -> Decimal
 
 @register.filter
 def phase_fill(elapsed: timedelta, expected: timedelta | None) -> Decimal:
-    """`{{ phase.elapsed|phase_fill:phase.expected }}`: the bar's width; 40 is on time, 100 the longest shown."""
+    """`{{ phase.elapsed|phase_fill:phase.expected }}`: the bar's width; 40 is on time, 100 the end."""
     if not expected:
         return Decimal(40)
     tick = timedelta(microseconds=1)
