@@ -53,5 +53,12 @@ class Terminal:
             return
         try:
             print(text, file=self._stream, flush=True)
-        except (OSError, ValueError):  # `make up | head`: nobody reads any more, the stack still runs
-            self._stream = None
+        except OSError:  # `make up | head`: nobody reads any more, the stack still runs
+            self._give_up(self._stream)
+
+    def _give_up(self, stream: TextIO) -> None:
+        self._stream = None
+        # What the stream still holds would raise again when it is closed, so it goes nowhere instead.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
