@@ -25,6 +25,13 @@ class SizingFacts:
     context_length: int | None = None
     """Tokens, prompt and answer together."""
 
+    @property
+    def weights_bytes(self) -> int | None:
+        """Size of the weights; None unless both the parameters and their size are known."""
+        if self.parameters is None or self.bits_per_parameter is None:
+            return None
+        return -(-self.parameters * self.bits_per_parameter // 8)
+
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
@@ -51,7 +58,7 @@ class Exposure:
     ingress_class: str = ""
     tls: TlsMode = TlsMode.NONE
     tls_secret: str = ""
-    """Name of the TLS secret in the namespace: the existing one, or the one we write for a PEM pair."""
+    """Name of the existing TLS secret, for mode "secret". A PEM pair becomes one secret per deployment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,8 @@ class RenderContext:
     """Access token for gated weights (HF_TOKEN); None when the model needs none."""
     secret_values: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Values of the spec's secret variables by name."""
+    checksum_key: bytes = field(default=b"", repr=False)
+    """Key of the checksum that restarts pods when a secret value changes; empty: no checksum is written."""
     registry_credentials: str | None = field(default=None, repr=False)
     """A .dockerconfigjson document, when the image needs one."""
     tls_pair: tuple[str, str] | None = field(default=None, repr=False)
