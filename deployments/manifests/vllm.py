@@ -48,6 +48,7 @@ _SLOW_DOWNLOAD: Final = 25_000_000
 
 _DATA: Final = "/data"
 _WEIGHTS: Final = "/weights"
+_SHM: Final = "/dev/shm"  # noqa: S108 - where NCCL looks for it
 _POOLING: Final = (UseCase.EMBEDDING, UseCase.RERANK)
 
 
@@ -114,7 +115,9 @@ def _stateful_set(spec: DeploymentSpec, context: RenderContext) -> Manifest:
     name = naming.workload(spec.name)
     made = metadata(spec, context, name, {naming.MODEL_ANNOTATION: context.source.reference})
     made["labels"][naming.REVISION_LABEL] = str(context.revision)
+    replicas = _replicas(spec, context)
     wanted: Manifest = {
+        **({} if replicas is None else {"replicas": replicas}),
         "serviceName": naming.headless_service(spec.name),
         "podManagementPolicy": "Parallel",
         "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete", "whenScaled": "Retain"},
@@ -123,9 +126,6 @@ def _stateful_set(spec: DeploymentSpec, context: RenderContext) -> Manifest:
         "template": _template(spec, context),
         "volumeClaimTemplates": [_claim(spec, context)],
     }
-    replicas = _replicas(spec, context)
-    if replicas is not None:
-        wanted["replicas"] = replicas
     return {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": made, "spec": wanted}
 
 
@@ -208,7 +208,7 @@ def _arguments(spec: DeploymentSpec, source: ModelSource) -> list[str]:
     given = spec.engine.arguments
     made = [
         _model(source),
-        *("--host", "0.0.0.0"),
+        *("--host", "0.0.0.0"),  # noqa: S104 - inside the pod, where probes and the service look for it
         *("--port", str(PORT)),
         *("--served-model-name", spec.name),
         *("--shutdown-timeout", str(DRAIN)),
@@ -264,17 +264,19 @@ def _probes(budget: int) -> Manifest:
 
     The start-up probe waits a minute longer than vLLM itself, so that vLLM's own message ends the start.
     """
-    health = {"path": "/health", "port": PORT_NAME}
-    startup = {
-        "httpGet": health,
-        "periodSeconds": 10,
-        "timeoutSeconds": 5,
-        "failureThreshold": -(-budget // 10) + 6,
-    }
     return {
-        "startupProbe": startup,
-        "livenessProbe": {"httpGet": health, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6},
-        "readinessProbe": {"httpGet": health, "periodSeconds": 5, "timeoutSeconds": 3, "failureThreshold": 3},
+        "startupProbe": _health(period=10, timeout=5, failures=-(-budget // 10) + 6),
+        "livenessProbe": _health(period=10, timeout=5, failures=6),
+        "readinessProbe": _health(period=5, timeout=3, failures=3),
+    }
+
+
+def _health(period: int, timeout: int, failures: int) -> Manifest:
+    return {
+        "httpGet": {"path": "/health", "port": PORT_NAME},
+        "periodSeconds": period,
+        "timeoutSeconds": timeout,
+        "failureThreshold": failures,
     }
 
 
@@ -289,7 +291,7 @@ def _resources(resources: Resources) -> Manifest:
 
 
 def _mounts(source: ModelSource) -> list[Manifest]:
-    mounts: list[Manifest] = [{"name": "data", "mountPath": _DATA}, {"name": "shm", "mountPath": "/dev/shm"}]
+    mounts: list[Manifest] = [{"name": "data", "mountPath": _DATA}, {"name": "shm", "mountPath": _SHM}]
     if source.kind is SourceKind.VOLUME:
         mounts.append({"name": "weights", "mountPath": _WEIGHTS, "readOnly": True})
     return mounts
