@@ -1,0 +1,110 @@
+"""What a connection check learned about a cluster, as frozen values.
+
+Kept apart from the check that gathers them (it talks to Kubernetes) and from the preflight that judges them (it
+does no I/O). Stored as JSON beside the cluster; from_mapping() reads what to_mapping() wrote, and takes a document of
+an older version: what is missing there is unknown here. Pure: no Django, no I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from deployments.spec import GPU_RESOURCE
+
+
+@dataclass(frozen=True, slots=True)
+class GpuNode:
+    """A node with GPUs of one product."""
+
+    name: str
+    product: str
+    """Label nvidia.com/gpu.product; empty when the node has none."""
+    memory_bytes: int | None
+    """Memory of one GPU; None when the node does not say."""
+    total: int
+    """GPUs that the node offers to pods."""
+    free: int
+    """GPUs that no pod has asked for."""
+    resource: str = GPU_RESOURCE
+    ready: bool = True
+    """False: not ready, or closed to new pods."""
+    cpu_free: int | None = None
+    """Thousandths of a core that no pod has asked for; None when unknown."""
+    memory_free: int | None = None
+    """Bytes of host memory that no pod has asked for; None when unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class StorageClass:
+    name: str
+    default: bool = False
+    expandable: bool = False
+    binding: str = "WaitForFirstConsumer"
+    """volumeBindingMode: when a volume gets its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Addons:
+    """Optional parts of a cluster that some settings need."""
+
+    metrics_server: bool = False
+    gateway_api: bool = False
+    keda: bool = False
+    dynamo: bool = False
+    nim: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterFacts:
+    version: str
+    """Of the API server, as in "v1.34.2"."""
+    permissions_missing: tuple[str, ...] = ()
+    """What we need and may not do, as "verb resource": "patch statefulsets.apps"."""
+    gpu_nodes: tuple[GpuNode, ...] = ()
+    storage_classes: tuple[StorageClass, ...] = ()
+    addons: Addons = field(default_factory=Addons)
+    checked_at: datetime | None = None
+    """Aware; None when unknown."""
+
+    def offering(self, resource: str, product: str | None) -> tuple[GpuNode, ...]:
+        """Nodes that can run a pod asking for this GPU resource, of this product if one is named."""
+        return tuple(
+            node
+            for node in self.gpu_nodes
+            if node.resource == resource and (product is None or node.product == product)
+        )
+
+    @property
+    def default_storage_class(self) -> StorageClass | None:
+        return next((found for found in self.storage_classes if found.default), None)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Only what JSON knows: lists, texts, numbers, true and false."""
+        made = asdict(self)
+        made["permissions_missing"] = list(self.permissions_missing)
+        made["gpu_nodes"] = [asdict(node) for node in self.gpu_nodes]
+        made["storage_classes"] = [asdict(found) for found in self.storage_classes]
+        made["checked_at"] = self.checked_at.isoformat() if self.checked_at else None
+        return made
+
+    @classmethod
+    def from_mapping(cls, raw: Mapping[str, Any]) -> ClusterFacts:
+        """The facts that to_mapping() wrote. Unknown keys are passed over."""
+        checked_at = raw.get("checked_at")
+        return cls(
+            version=str(raw.get("version", "")),
+            permissions_missing=tuple(raw.get("permissions_missing", ())),
+            gpu_nodes=tuple(GpuNode(**_known(GpuNode, node)) for node in raw.get("gpu_nodes", ())),
+            storage_classes=tuple(
+                StorageClass(**_known(StorageClass, found)) for found in raw.get("storage_classes", ())
+            ),
+            addons=Addons(**_known(Addons, raw.get("addons", {}))),
+            checked_at=datetime.fromisoformat(checked_at) if checked_at else None,
+        )
+
+
+def _known(kind: type, raw: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in raw.items() if key in kind.__dataclass_fields__}  # type: ignore[attr-defined]
