@@ -22,11 +22,11 @@ from deployments.kube import decode, errors
 from deployments.kube.errors import KubeError, NotFound
 from deployments.kube.kinds import POD, Kind, kind_of
 from deployments.kube.kubeconfig import ClusterAccess
+from deployments.naming import FIELD_MANAGER
 
 if TYPE_CHECKING:
     from kubernetes.client.rest import RESTClientObject
 
-FIELD_MANAGER = "slipway"
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0
 ANSWER_SECONDS = 30.0
