@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from django.template.loader import get_template
+from django.template.loader_tags import ExtendsNode
 
 ROOT = Path(__file__).parents[3]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
@@ -24,6 +26,14 @@ def markup(path):
         flags=re.DOTALL,
     )
     return re.sub(r"\{#.*?#\}", "", text)
+
+
+@pytest.mark.parametrize("path", named(TEMPLATES))
+def test_a_template_compiles_with_its_parents(path):
+    name = str(path.relative_to(ROOT / "templates"))
+    while name:
+        parents = get_template(name).template.nodelist.get_nodes_by_type(ExtendsNode)
+        name = parents[0].parent_name.var if parents else ""
 
 
 @pytest.mark.parametrize("path", named(TEMPLATES))
