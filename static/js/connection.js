@@ -1,4 +1,5 @@
-/* Parts that fetch themselves keep their last facts when the server is away; this says so, and since when. */
+/* Parts that fetch themselves keep their last facts when the server is away; this says so, and since when.
+   When the session has ended, they would be answered with the sign-in page, which belongs in the window instead. */
 (() => {
   const show = (sentence) => {
     const place = document.getElementById("connection");
@@ -8,6 +9,12 @@
     place.hidden = false;
   };
 
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const answered = detail.xhr.responseURL && new URL(detail.xhr.responseURL).pathname;
+    if (answered !== document.body.dataset.signIn) return;
+    detail.shouldSwap = false;
+    location.reload();
+  });
   document.addEventListener("htmx:sendError", () => show("This page cannot reach the server"));
   document.addEventListener("htmx:timeout", () => show("The server does not answer"));
   document.addEventListener("htmx:responseError", ({ detail }) => {

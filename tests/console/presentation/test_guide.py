@@ -2,18 +2,24 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django import forms
+from django.contrib.staticfiles import finders
 from django.template import Context, Template
+from django.urls import reverse
 
 from console.presentation.widgets import ChoiceCards
 
 ROOT = Path(__file__).parents[3]
-ORIGIN = "http://console.test"
-POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; form-action 'self'"
+POLICY = (
+    "default-src 'none'; connect-src 'self'; script-src 'self'; style-src 'self'; font-src 'self';"
+    " img-src 'self'; form-action 'self'"
+)
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
@@ -103,36 +109,78 @@ def guide():
                     {"title": "Review"},
                 ],
                 "csrf_token": "token",
+                "shell": {
+                    "environment": "Production",
+                    "deployment_count": 9,
+                    "user_name": "Alice Berg",
+                    "initials": "AB",
+                    "role": "Administrator",
+                    "sees_platform": True,
+                },
             }
         )
     )
 
 
+class Site(ThreadingHTTPServer):
+    """The guide, the static files, and `/part/`, which answers what a test has put into `parts`."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Answers)
+        self.address = f"http://127.0.0.1:{self.server_port}"
+        self.html = guide()
+        self.parts = []
+
+
+class Answers(BaseHTTPRequestHandler):
+    def do_GET(self):
+        path = self.path.partition("?")[0]
+        if path.startswith("/static/"):
+            file = Path(finders.find(path.removeprefix("/static/")))
+            self.answer(200, file.read_bytes(), {"Content-Type": TYPES[file.suffix]})
+        elif path == "/part/":
+            self.answer(*self.server.parts.pop(0))
+        else:
+            policy = {"Content-Type": "text/html", "Content-Security-Policy": POLICY}
+            self.answer(200, self.server.html.encode(), policy)
+
+    def answer(self, status, body, headers):
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        """Tests are quiet."""
+
+
 @pytest.fixture
-def visit(page):
-    """Opens the page at its own origin, served from the tree, and collects what the browser complains about."""
+def site():
+    with Site() as site:
+        thread = Thread(target=site.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield site
+        site.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def visit(page, site):
+    """Opens the guide; afterwards the browser must not have complained, but for what a test has cleared."""
     complaints = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
 
-    html = guide()
-
-    def serve(route):
-        path = re.sub(r"[?#].*", "", route.request.url.removeprefix(ORIGIN))
-        if path.startswith("/static/"):
-            file = ROOT / path.lstrip("/")
-            route.fulfill(body=file.read_bytes(), content_type=TYPES[file.suffix])
-        else:
-            route.fulfill(body=html, content_type="text/html", headers={"Content-Security-Policy": POLICY})
-
-    page.route(f"{ORIGIN}/**", serve)
-
     def go(theme="light", width=1280):
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=theme)
-        page.goto(ORIGIN)
+        page.goto(site.address)
         return page
 
+    go.complaints = complaints
     yield go
     assert complaints == []
 
@@ -189,8 +237,45 @@ def test_a_dialog_opens_from_the_menu_and_escape_leaves_it(visit):
     assert not page.locator("#delete").is_visible()
 
 
-def test_what_is_copied_is_the_text_of_the_source(visit):
+def test_what_is_copied_is_the_text_of_the_source(visit, site, context):
+    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=site.address)
     page = visit()
-    # The clipboard needs a secure origin, which a made-up host is not.
-    assert page.locator("[data-copy-from]").count() == 1
-    assert page.locator("[data-copy-from]").is_hidden() is page.evaluate("!navigator.clipboard")
+
+    page.get_by_role("button", name="Copy").click()
+    page.get_by_role("button", name="Copied").wait_for()
+
+    assert page.evaluate("navigator.clipboard.readText()") == "kind: ModelDeployment"
+
+
+def test_a_server_in_trouble_is_told_and_the_last_facts_stay(visit, site):
+    page = visit()
+    site.parts += [(503, b"", {}), (200, b"Fresh facts", {})]
+
+    page.evaluate("htmx.trigger('#part', 'refresh')")
+    page.get_by_text(re.compile(r"^The server reports an error since \d\d:\d\d UTC$")).wait_for()
+    assert page.locator("#part").inner_text() == "The last known facts"
+
+    page.evaluate("htmx.trigger('#part', 'refresh')")
+    page.get_by_text("Fresh facts").wait_for()
+    page.locator("#connection").wait_for(state="hidden")
+    visit.complaints.clear()
+
+
+def test_an_ended_session_leads_to_the_sign_in_page_and_not_into_a_part(visit, site):
+    page = visit()
+    site.parts.append((302, b"", {"Location": reverse("account_login")}))
+
+    with page.expect_event("load"):
+        page.evaluate("htmx.trigger('#part', 'refresh')")
+
+    assert page.locator("#part").inner_text() == "The last known facts"
+
+
+def test_the_sidebar_opens_on_small_screens(visit):
+    page = visit(width=390)
+    assert page.locator("#sidebar").is_hidden()
+
+    page.get_by_role("button", name="Menu", exact=True).click()
+    page.get_by_role("button", name="Alice Berg").click()
+
+    assert page.get_by_role("button", name="Sign out").is_visible()
