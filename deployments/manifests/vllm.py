@@ -28,6 +28,7 @@ from deployments.manifests.common import (
     variable,
 )
 from deployments.manifests.routes import route_secrets, routes
+from deployments.memory import shared_memory
 from deployments.spec import DeploymentSpec, Resources
 from deployments.vocabulary import SourceKind, UseCase
 
@@ -85,16 +86,6 @@ def start_budget(spec: DeploymentSpec, source: ModelSource) -> int:
         return BUDGETS[1]
     seconds = _COMPILE_SECONDS + weights // _SLOW_DOWNLOAD
     return next((budget for budget in BUDGETS if budget >= seconds), BUDGETS[-1])
-
-
-def shared_memory(resources: Resources) -> int:
-    """Size of /dev/shm in bytes: what the GPUs' processes exchange, within half of the memory limit.
-
-    Pages written there count against the container's memory limit.
-    """
-    wanted = 2 if resources.gpu.count <= 1 else 8 if resources.gpu.count <= 4 else 16
-    half = quantity.to_bytes(resources.memory_limit) // 2
-    return max(min(wanted * quantity.GIBI, half // quantity.MEBI * quantity.MEBI), quantity.MEBI)
 
 
 def volume_claim(reference: str) -> tuple[str, str]:
