@@ -85,31 +85,37 @@ def run(port: int, folder: Path, *, stop_with_parent: bool = False) -> int:
     try:
         with contextlib.closing(State(folder.resolve())) as state:
             state.hold(f"http://{LOOPBACK}:{port}")
-            for taken in (port, port + 1):
-                if not is_free(taken):
-                    what = "the console" if taken == port else "the gateway"
-                    raise StartFailed(
-                        f"Port {taken}, for {what}, is taken. Choose another: make up PORT={_other(port)}"
-                    )
-            with Family(hold=[state.lock]) as family:
-                try:
-                    with Supervisor(
-                        family, terminal, folder=PROJECT, stop_with_parent=stop_with_parent
-                    ) as supervisor:
-                        try:
-                            _Stack(port, state).start(supervisor, family, terminal)
-                            supervisor.watch()
-                        finally:
-                            state.release()
-                            terminal.note("stopping")
-                except StopRequested:
-                    terminal.note("stopped")
+            _refuse_taken(port)
+            _run_held(port, state, terminal, stop_with_parent=stop_with_parent)
     except (AlreadyRuns, StartFailed) as refusal:
         terminal.warn(str(refusal))
         return 1
+    except StopRequested:
+        terminal.note("stopped")
     finally:
         os.umask(previous_umask)
     return 0
+
+
+def _run_held(port: int, state: State, terminal: Terminal, *, stop_with_parent: bool) -> None:
+    with (
+        Family(hold=[state.lock]) as family,
+        Supervisor(family, terminal, folder=PROJECT, stop_with_parent=stop_with_parent) as supervisor,
+    ):
+        try:
+            _Stack(port, state).start(supervisor, family, terminal)
+            supervisor.watch()
+        finally:
+            state.release()
+            terminal.note("stopping")
+
+
+def _refuse_taken(port: int) -> None:
+    for taken, what in ((port, "the console"), (port + 1, "the gateway")):
+        if not is_free(taken):
+            raise StartFailed(
+                f"Port {taken}, for {what}, is taken. Choose another: make up PORT={_other(port)}"
+            )
 
 
 class _Stack:
