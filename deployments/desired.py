@@ -65,7 +65,7 @@ def create(
                     name=spec.name, model=model, endpoint=endpoint, created_by=author, changed_by=author
                 )
         except IntegrityError:
-            raise InvalidDocument([_name_taken(spec.name)]) from None
+            raise InvalidDocument([name_taken(spec.name)]) from None
         _save_revision(deployment, 1, spec, secrets or {}, author, note)
         _save_terms(deployment, spec, now)
         _save_shares(deployment, spec.sharing.mode, organizations)
@@ -207,7 +207,8 @@ def _require_secrets(spec: DeploymentSpec, values: Mapping[str, str]) -> None:
         raise InvalidDocument(problems)
 
 
-def _name_taken(name: str) -> Problem:
+def name_taken(name: str) -> Problem:
+    """The problem of a name that another deployment has."""
     return Problem("metadata.name", f"There is a deployment {name} already. Choose another name.")
 
 
