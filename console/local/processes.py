@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import IO, Final
+from typing import IO, Final, NoReturn
 
 from console.local.family import SELF, Family
 from console.local.terminal import Terminal
@@ -154,7 +154,7 @@ class Supervisor:
         if running.process.returncode != 0:
             raise StartFailed(self._report(running, f"failed ({_ending(running.process.returncode)})"))
 
-    def watch(self) -> None:
+    def watch(self) -> NoReturn:
         """Keeps everything running until it is asked to stop, then raises StopRequested."""
         while True:
             self._turn(restart=True)

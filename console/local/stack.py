@@ -86,18 +86,15 @@ def run(port: int, folder: Path, *, stop_with_parent: bool = False) -> int:
         with contextlib.closing(State(folder.resolve())) as state:
             state.hold(f"http://{LOOPBACK}:{port}")
             _refuse_taken(port)
-            _run_held(port, state, terminal, stop_with_parent=stop_with_parent)
+            return _run_held(port, state, terminal, stop_with_parent=stop_with_parent)
     except (AlreadyRuns, StartFailed) as refusal:
         terminal.warn(str(refusal))
         return 1
-    except StopRequested:
-        terminal.note("stopped")
     finally:
         os.umask(previous_umask)
-    return 0
 
 
-def _run_held(port: int, state: State, terminal: Terminal, *, stop_with_parent: bool) -> None:
+def _run_held(port: int, state: State, terminal: Terminal, *, stop_with_parent: bool) -> int:
     with (
         Family(hold=[state.lock]) as family,
         Supervisor(family, terminal, folder=PROJECT, stop_with_parent=stop_with_parent) as supervisor,
@@ -105,6 +102,11 @@ def _run_held(port: int, state: State, terminal: Terminal, *, stop_with_parent: 
         try:
             _Stack(port, state).start(supervisor, family, terminal)
             supervisor.watch()
+        except StartFailed as failure:
+            terminal.warn(str(failure))
+            return 1
+        except StopRequested:
+            return 0
         finally:
             state.release()
             terminal.note("stopping")

@@ -29,7 +29,9 @@ class Terminal:
         self._names: dict[str, int] = {}
 
     def line(self, name: str, text: str) -> None:
-        """One line that a service wrote, without its control characters."""
+        """One line that a service wrote, without its control characters; nothing for an empty one."""
+        if not text.strip():
+            return
         colour = self._names.setdefault(name, _PALETTE[len(self._names) % len(_PALETTE)])
         self._write(f"{self._paint(name.ljust(_WIDTH), colour)} {text.translate(_CONTROL)}")
 
