@@ -187,7 +187,9 @@ def _judge_bare_words(arguments: Sequence[str]) -> Iterator[Verdict]:
 
 def _judge_flags(arguments: Sequence[str]) -> Iterator[Verdict]:
     for flag in _flags(arguments):
-        if flag.name in REFUSED:
+        if any(character.isspace() for character in flag.name):
+            yield Verdict(flag.index, True, "A flag and its value are two arguments, or one joined by “=”.")
+        elif flag.name in REFUSED:
             yield Verdict(flag.index, True, f"{flag.name} cannot be set here. {REFUSED[flag.name]}")
         elif (meant := _abbreviation(flag.name)) is not None:
             yield Verdict(flag.index, True, f"{flag.name} would be read as {meant}. Write flags out in full.")
@@ -251,7 +253,7 @@ def _full_name(name: str) -> str:
 def _abbreviation(name: str) -> str | None:
     """The reserved or sizing flag that this beginning of a flag would be taken for."""
     whole = (*REFUSED, TENSOR, PIPELINE, DATA)
-    if not name.startswith("--") or name in whole:
+    if not name.startswith("--") or name == "--" or name in whole:
         return None
     return next((flag for flag in whole if flag.startswith(name)), None)
 

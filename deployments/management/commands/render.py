@@ -17,6 +17,10 @@ from deployments.document import InvalidDocument
 from deployments.manifests import EngineNotOffered, render
 from deployments.vocabulary import Routing, SourceKind, UseCase
 
+SOURCES = {word.value: word for word in SourceKind}
+USE_CASES = {word.value: word for word in UseCase}
+ROUTINGS = {word.value: word for word in Routing}
+
 
 class Command(BaseCommand):
     help = (
@@ -30,18 +34,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", help="the document; - reads standard input")
-        parser.add_argument(
-            "--source",
-            choices=list(SourceKind),
-            default=SourceKind.HUGGING_FACE,
-            help="where the weights are",
-        )
+        parser.add_argument("--source", choices=SOURCES, default="hugging-face", help="where the weights are")
         parser.add_argument("--reference", help="repository, bucket URL or claim; default: spec.model")
         parser.add_argument("--revision", default="", help="commit or tag of the repository")
-        parser.add_argument("--use-case", type=UseCase, choices=list(UseCase), default=UseCase.CHAT)
+        parser.add_argument("--use-case", choices=USE_CASES, default="chat")
         parser.add_argument("--namespace", default="default")
         parser.add_argument("--host", default="", help="host name of the endpoint")
-        parser.add_argument("--routing", type=Routing, choices=list(Routing), default=Routing.SERVICE)
+        parser.add_argument("--routing", choices=ROUTINGS, default="service")
         parser.add_argument("--gateway", default="", metavar="NAMESPACE/NAME", help="for --routing gateway")
         parser.add_argument("--ingress-class", default="", help="for --routing ingress")
         parser.add_argument("--storage-class", help="default: the cluster's own default")
@@ -71,13 +70,13 @@ def _context(options: dict[str, Any], model: str) -> RenderContext:
         namespace=options["namespace"],
         source=ModelSource(
             reference=options["reference"] or model,
-            kind=options["source"],
+            kind=SOURCES[options["source"]],
             revision=options["revision"],
-            use_case=options["use_case"],
+            use_case=USE_CASES[options["use_case"]],
         ),
         exposure=Exposure(
             hostname=options["host"],
-            routing=options["routing"],
+            routing=ROUTINGS[options["routing"]],
             gateway_name=gateway_name,
             gateway_namespace=gateway_namespace,
             ingress_class=options["ingress_class"],

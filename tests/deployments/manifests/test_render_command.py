@@ -1,0 +1,97 @@
+"""manage.py render prints objects, or says what is wrong with the document and ends with 2."""
+
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from django.core.management import CommandError, call_command
+
+from tests.deployments.manifests.semantics import faults
+
+DOCUMENT = """\
+apiVersion: slipway/v1
+kind: ModelDeployment
+metadata: {name: opt-125m}
+spec:
+  model: facebook/opt-125m
+  endpoint: main
+  engine: {kind: vllm, image: vllm/vllm-openai, tag: v0.33.0}
+  environment: [{name: EXTRA_TOKEN, secret: true}]
+"""
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Path:
+    file = tmp_path / "document.yaml"
+    file.write_text(DOCUMENT)
+    return file
+
+
+def printed(*arguments: Any) -> list[dict[str, Any]]:
+    out = io.StringIO()
+    call_command("render", *map(str, arguments), stdout=out)
+    return list(yaml.safe_load_all(out.getvalue()))
+
+
+def refused(*arguments: Any) -> list[str]:
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.raises(SystemExit) as end:
+        call_command("render", *map(str, arguments), stdout=out, stderr=err, no_color=True)
+    assert end.value.code == 2
+    assert out.getvalue() == ""
+    return err.getvalue().splitlines()
+
+
+def test_the_objects_are_printed_without_a_database(document: Path) -> None:
+    objects = printed(document)
+    assert [made["kind"] for made in objects] == ["Service", "Service", "StatefulSet"]
+    assert faults(objects) == []
+    assert objects[-1]["spec"]["template"]["spec"]["containers"][0]["args"][0] == "facebook/opt-125m"
+
+
+def test_a_dash_reads_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(DOCUMENT.encode())))
+    assert printed("-")[-1]["metadata"]["name"] == "md-opt-125m"
+
+
+def test_options_stand_for_the_catalogue_and_the_endpoint(document: Path) -> None:
+    where = [
+        "--namespace",
+        "models",
+        "--host",
+        "llm.example.com",
+        "--routing",
+        "gateway",
+        "--gateway",
+        "gateways/main",
+    ]
+    objects = printed(document, *where, "--source", "object-storage", "--reference", "s3://weights/opt")
+    assert {made["metadata"]["namespace"] for made in objects} == {"models"}
+    assert objects[-1]["spec"]["parentRefs"] == [{"name": "main", "namespace": "gateways"}]
+    assert objects[-1]["spec"]["hostnames"] == ["llm.example.com"]
+    assert objects[-2]["spec"]["template"]["spec"]["containers"][0]["args"][0] == "s3://weights/opt"
+
+
+def test_every_problem_is_a_line_with_its_path(document: Path) -> None:
+    document.write_text(DOCUMENT.replace("opt-125m}", "Opt}").replace("v0.33.0", "v0.33.0, volume: 1Gb"))
+    lines = refused(document)
+    assert [line.split(": ")[0] for line in lines] == ["metadata.name", "spec.engine.volume"]
+
+
+def test_an_engine_that_is_not_offered_is_a_problem_of_the_document(document: Path) -> None:
+    document.write_text(DOCUMENT.replace("kind: vllm", "kind: dynamo"))
+    assert refused(document)[0].startswith("spec.engine.kind: NVIDIA Dynamo is not offered yet")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"a: [", b"", b"x" * 10_000_000])
+def test_what_is_no_document_is_refused(document: Path, content: bytes) -> None:
+    document.write_bytes(content)
+    assert refused(document)
+
+
+def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="cannot be read"):
+        printed(tmp_path / "nothing.yaml")
