@@ -40,7 +40,10 @@ _NO_IDENTITY: Final = (
 
 
 class Postgres:
-    """A cluster in `folder/data`, its socket in `sockets`. Not `durable`: fast, and lost with the machine's power."""
+    """A cluster in `folder/data`, its socket in `sockets`; the parent of `folder` must be ours alone too.
+
+    Not `durable`: fast, and lost with the machine's power.
+    """
 
     def __init__(self, folder: Path, sockets: Path, *, durable: bool = True) -> None:
         self._folder = folder
@@ -179,15 +182,14 @@ class Postgres:
         if os.geteuid() != 0:
             return SELF
         if self._run("postgres", "--version", identity=MAPPED).returncode == 0:
+            _give(self._folder, os.geteuid(), os.getegid())
             return MAPPED
         account = f"account:{_UNPRIVILEGED}"
         owner = pwd.getpwnam(_UNPRIVILEGED)
         for folder in (self._folder, self._sockets):
-            os.chown(folder, owner.pw_uid, owner.pw_gid)
-        # Our own folder may be passed through (not listed) so that the data below it can be reached.
-        for parent in (self._folder.parent, self._sockets.parent):
-            if parent.name == ".local":
-                parent.chmod(0o711)
+            _give(folder, owner.pw_uid, owner.pw_gid)
+        # The folder around it, which is ours as well, may be passed through (not listed) to reach the data.
+        self._folder.parent.chmod(0o711)
         for place, program, arguments in (
             (self._binaries, "postgres", ["--version"]),
             (self._folder, "/bin/ls", [str(self._folder)]),
@@ -213,6 +215,15 @@ class Postgres:
             cwd=self._folder,
             check=False,
         )
+
+
+def _give(folder: Path, uid: int, gid: int) -> None:
+    """Makes the folder and all in it belong to the account, unless it does already."""
+    if folder.stat().st_uid == uid:
+        return
+    for place, _, files in os.walk(folder):
+        for path in (place, *(os.path.join(place, name) for name in files)):
+            os.chown(path, uid, gid, follow_symlinks=False)
 
 
 def _binaries() -> Path:

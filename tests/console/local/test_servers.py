@@ -3,6 +3,7 @@
 import os
 import stat
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
@@ -22,13 +23,19 @@ from tests.console.local.conftest import is_alive, until
 
 
 @pytest.fixture
-def supervisor() -> Iterator[Supervisor]:
+def sockets() -> Iterator[Path]:
+    """A folder with a short path, however deep the folder for the test's data is."""
+    with tempfile.TemporaryDirectory(prefix="slipway-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def supervisor(sockets: Path) -> Iterator[Supervisor]:
     with Family() as family, Supervisor(family, Terminal(StringIO())) as supervisor:
         yield supervisor
 
 
-def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:
-    sockets = socket_folder(tmp_path / "run")
+def test_what_was_written_is_there_after_a_restart(tmp_path: Path, sockets: Path) -> None:
     for run in range(2):
         postgres, valkey = Postgres(tmp_path / "postgres", sockets), Valkey(tmp_path / "valkey", sockets)
         with Family() as family, Supervisor(family, Terminal(StringIO())) as supervisor:
@@ -44,8 +51,9 @@ def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:
             client.close()
 
 
-def test_the_servers_listen_on_private_sockets_only(tmp_path: Path, supervisor: Supervisor) -> None:
-    sockets = socket_folder(tmp_path / "run")
+def test_the_servers_listen_on_private_sockets_only(
+    tmp_path: Path, sockets: Path, supervisor: Supervisor
+) -> None:
     postgres, valkey = Postgres(tmp_path / "postgres", sockets), Valkey(tmp_path / "valkey", sockets)
     supervisor.start(postgres.service(), valkey.service())
 
@@ -57,13 +65,13 @@ def test_the_servers_listen_on_private_sockets_only(tmp_path: Path, supervisor: 
     assert stat.S_IMODE(sockets.stat().st_mode) == 0o700
 
 
-def test_no_rights_change_outside_the_folder(tmp_path: Path, supervisor: Supervisor) -> None:
+def test_no_rights_change_outside_the_folder(tmp_path: Path, sockets: Path, supervisor: Supervisor) -> None:
     project = tmp_path / "closed"
     project.mkdir(mode=0o700)
     folders = [project, *project.parents]
     before = [(stat.S_IMODE(folder.stat().st_mode), folder.stat().st_uid) for folder in folders]
 
-    postgres = Postgres(project / ".local" / "postgres", socket_folder(project / ".local" / "run"))
+    postgres = Postgres(project / ".local" / "postgres", sockets)
     supervisor.start(postgres.service())
 
     assert [(stat.S_IMODE(folder.stat().st_mode), folder.stat().st_uid) for folder in folders] == before
@@ -97,15 +105,17 @@ def test_a_short_folder_of_somebody_else_is_not_trusted(tmp_path: Path) -> None:
         other.rmdir()
 
 
-def test_an_interrupted_first_start_is_begun_again(tmp_path: Path, supervisor: Supervisor) -> None:
+def test_an_interrupted_first_start_is_begun_again(
+    tmp_path: Path, sockets: Path, supervisor: Supervisor
+) -> None:
     (tmp_path / "postgres" / "data.new" / "base").mkdir(parents=True)
-    postgres = Postgres(tmp_path / "postgres", socket_folder(tmp_path / "run"))
+    postgres = Postgres(tmp_path / "postgres", sockets)
     supervisor.start(postgres.service())
     assert not (tmp_path / "postgres" / "data.new").exists()
 
 
-def test_a_killed_server_starts_again_on_its_data(tmp_path: Path) -> None:
-    postgres = Postgres(tmp_path / "postgres", socket_folder(tmp_path / "run"))
+def test_a_killed_server_starts_again_on_its_data(tmp_path: Path, sockets: Path) -> None:
+    postgres = Postgres(tmp_path / "postgres", sockets)
     service = postgres.service()
     with Family() as family, Supervisor(family, Terminal(StringIO())) as supervisor:
         supervisor.start(service)
@@ -117,12 +127,12 @@ def test_a_killed_server_starts_again_on_its_data(tmp_path: Path) -> None:
         supervisor.start(postgres.service())
 
 
-def test_data_of_another_major_version_is_refused_with_a_way_out(tmp_path: Path) -> None:
+def test_data_of_another_major_version_is_refused_with_a_way_out(tmp_path: Path, sockets: Path) -> None:
     data = tmp_path / "postgres" / "data"
     data.mkdir(parents=True)
     (data / "PG_VERSION").write_text("9\n")
     with pytest.raises(StartFailed, match=r"written by PostgreSQL 9 and this is \d+"):
-        Postgres(tmp_path / "postgres", socket_folder(tmp_path / "run")).service()
+        Postgres(tmp_path / "postgres", sockets).service()
 
 
 def test_a_killed_parent_leaves_no_server_and_no_folder(
