@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 
 
@@ -10,5 +10,5 @@ class ConsoleConfig(AppConfig):
         from console import checks  # noqa: F401  (registers the system checks)
         from console.access import sync_roles
 
-        # Django creates permissions after migrations, so only then can the roles get theirs.
-        post_migrate.connect(sync_roles, sender=self)
+        # Permissions are made after migrations, app by app. At auth's turn, which is after ours, ours are there.
+        post_migrate.connect(sync_roles, sender=apps.get_app_config("auth"))
