@@ -43,4 +43,4 @@ format: ## put the code into its standard form
 
 bench: ## measure what must not grow: one "name: value" per line
 	@console/local/bootstrap dev
-	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench $(BENCH)

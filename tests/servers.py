@@ -12,7 +12,7 @@ import pytest
 from console.local import throwaway
 from console.local.family import Family
 
-_SETTINGS = {
+SETTINGS = {
     "DJANGO_SETTINGS_MODULE": "console.settings",
     "SECRET_KEY": "only-for-tests-and-therefore-not-secret-at-all-0123456789",
     "FIELD_ENCRYPTION_KEYS": "c2xpcHdheS10ZXN0cy1vbmx5LTAxMjM0NTY3ODlhYmM=",
@@ -37,7 +37,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     """A wrapper runs before pytest-django's implementation, which loads the settings."""
     global _family
     # A developer's own environment must not reach the tests; an empty NAME_FILE does not count.
-    os.environ.update({f"{name}_FILE": "" for name in (*_SETTINGS, *_NOWHERE)}, **_SETTINGS, **_NOWHERE)
+    os.environ.update({f"{name}_FILE": "" for name in (*SETTINGS, *_NOWHERE)}, **SETTINGS, **_NOWHERE)
     if _runs_tests(early_config):
         _family = Family()
         os.environ.update(throwaway.start(_family))
