@@ -1,0 +1,170 @@
+"""The column beside the form: what the preflight finds, where the replicas would go, and the memory sum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+
+from console.presentation.figures import share
+from deployments.memory import MemorySum
+from deployments.preflight import Berth, Preflight, Step, check
+from deployments.quantity import show_bytes
+from deployments.spec import DeploymentSpec
+from deployments.vocabulary import Tone
+from deployments.wizard import steps
+from deployments.wizard.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A line of components/preflight.html."""
+
+    tone: str
+    title: str
+    detail: str = ""
+    url: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    preflight: Preflight | None
+    """None while the draft is incomplete."""
+    missing: tuple[Finding, ...]
+    """What still has to be changed, with the way there."""
+    findings: tuple[Finding, ...] = ()
+    passed: tuple[str, ...] = ()
+    fit: dict[str, Any] | None = None
+    """Headline, note, tone and nodes; None when no node is known."""
+    memory: dict[str, Any] | None = None
+    """The sum of one GPU, with the parts of its bar; None when the size of the weights is unknown."""
+
+    @property
+    def blockers(self) -> int:
+        return len(self.preflight.blockers) if self.preflight else 0
+
+    @property
+    def warnings(self) -> int:
+        return len(self.preflight.warnings) if self.preflight else 0
+
+
+def of(work: Work) -> Advice:
+    """The advice for a draft as it is stored."""
+    missing = tuple(
+        Finding(
+            Tone.BAD,
+            f"{step.title} needs a change",
+            " ".join(problem.message for problem in work.reading.of(step)[:3]),
+            _url(work, step.slug),
+            f"Change it in {step.title}",
+        )
+        for step in steps.FILLED
+        if work.reading.of(step)
+    )
+    spec = work.reading.spec
+    if spec is None:
+        return Advice(None, missing)
+    preflight = judged(work, spec)
+    findings = tuple(
+        Finding(
+            item.level.tone,
+            item.title,
+            item.detail,
+            _url(work, item.step) if item.step is not Step.NOWHERE else "",
+            f"Change it in {steps.BY_SLUG[item.step].title}" if item.step is not Step.NOWHERE else "",
+        )
+        for item in (*preflight.blockers, *preflight.warnings)
+    )
+    passed = tuple(item.title for item in preflight.passed)
+    return Advice(preflight, (), findings, passed, _fit(work, spec, preflight), _memory(preflight.memory))
+
+
+def judged(work: Work, spec: DeploymentSpec) -> Preflight:
+    """The preflight of a complete draft."""
+    endpoint, editing = work.endpoint, work.editing
+    observation = getattr(editing, "observation", None) if editing else None
+    return check(
+        spec,
+        work.model.source,
+        work.facts,
+        endpoint.exposure if endpoint else None,
+        now=timezone.now(),
+        has_weights_token=bool(work.model.weights_token),
+        storage_class=(endpoint.storage_class or None) if endpoint else None,
+        running_replicas=observation.ready if observation else 0,
+    )
+
+
+def _fit(work: Work, spec: DeploymentSpec, preflight: Preflight) -> dict[str, Any] | None:
+    if not preflight.berths:
+        return None
+    gpu = spec.resources.gpu
+    name = (gpu.product or "").removeprefix("NVIDIA-").replace("-", " ") or "GPUs"
+    where = work.endpoint.cluster.name if work.endpoint else "the cluster"
+    free = preflight.free_after + preflight.placed * gpu.count
+    wanted = preflight.to_start
+    if not wanted:
+        return {
+            "tone": Tone.GOOD,
+            "title": "No new replica has to start",
+            "note": f"The running replicas are replaced in place. {free} {name} stay free on {where}.",
+            "nodes": _nodes(preflight.berths),
+        }
+    enough = preflight.placed >= wanted
+    plural = "" if wanted == 1 else "s"
+    title = (
+        f"Fits on {wanted * gpu.count} of {free} free {name}"
+        if enough
+        else f"{preflight.placed} of {wanted} replicas fit now"
+    )
+    note = f"{wanted} replica{plural} × {gpu.count} GPU{'' if gpu.count == 1 else 's'}."
+    if enough:
+        note += f" {preflight.free_after} {name} stay free on {where}."
+    return {
+        "tone": Tone.GOOD if enough else Tone.WARN,
+        "title": title,
+        "note": note,
+        "nodes": _nodes(preflight.berths),
+    }
+
+
+def _nodes(berths: tuple[Berth, ...]) -> list[dict[str, Any]]:
+    return [{"name": b.node, "used": b.used, "mine": b.this, "free": b.free} for b in berths]
+
+
+def _memory(memory: MemorySum | None) -> dict[str, Any] | None:
+    if memory is None:
+        return None
+    whole = max(memory.available or 0, memory.needed)
+    terms, bar, begin = [], [], 0
+    for place, term in enumerate(memory.terms):
+        part = min(place + 1, 4)
+        terms.append(
+            {"name": term.name, "working": term.working, "amount": show_bytes(term.size), "part": part}
+        )
+        bar.append({"part": part, "x": share(begin, whole), "width": share(term.size, whole)})
+        begin += term.size
+    terms.append({"name": "Needed", "amount": f"about {show_bytes(memory.needed)}", "total": True})
+    if memory.available is not None:
+        available = show_bytes(memory.available)
+        terms.append({"name": "Available", "working": memory.available_working, "amount": available})
+    spoken = ", ".join(f"{term.name} {share(term.size, whole)} %" for term in memory.terms)
+    return {"note": _spare(memory), "terms": terms, "bar": bar, "spoken": spoken}
+
+
+def _spare(memory: MemorySum) -> str:
+    if memory.spare is None or memory.available is None:
+        return "The memory of these GPUs is unknown."
+    if memory.spare < 0:
+        return f"About {show_bytes(-memory.spare)} more than there is."
+    note = f"About {show_bytes(memory.spare)} to spare."
+    if memory.concurrent:
+        note += f" Room for {memory.concurrent:,} requests of full length at once."
+    return note
+
+
+def _url(work: Work, slug: str) -> str:
+    return reverse("draft_step", args=[work.draft.pk, slug]) if work.is_saved else ""

@@ -1,0 +1,25 @@
+"""One form per step: fields to a raw part of the document, and its problems back to the fields.
+
+Forms judge nothing themselves: the document's readers do, through reading.py.
+"""
+
+from deployments.wizard.forms.autoscaling import AutoscalingForm
+from deployments.wizard.forms.base import SectionForm
+from deployments.wizard.forms.engine import EngineForm
+from deployments.wizard.forms.environment import EnvironmentForm
+from deployments.wizard.forms.general import GeneralForm
+from deployments.wizard.forms.pricing import PricingForm
+from deployments.wizard.forms.rate_limits import RateLimitsForm
+from deployments.wizard.forms.resources import ResourcesForm
+
+FORMS: dict[str, type[SectionForm]] = {
+    "general": GeneralForm,
+    "engine": EngineForm,
+    "resources": ResourcesForm,
+    "autoscaling": AutoscalingForm,
+    "environment": EnvironmentForm,
+    "rate-limits": RateLimitsForm,
+    "pricing": PricingForm,
+}
+
+__all__ = ["FORMS", "SectionForm"]

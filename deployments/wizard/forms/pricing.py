@@ -1,0 +1,35 @@
+"""Pricing: a currency and two exact numbers, or no price at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from deployments.rules import CURRENCIES
+from deployments.wizard import steps
+from deployments.wizard.forms.base import SectionForm, Typed, text_input
+
+
+class PricingForm(SectionForm):
+    step = steps.PRICING
+    paths = {"currency": "currency", "input": "inputPerMillion", "output": "outputPerMillion"}
+
+    currency = Typed(label="Currency", widget=forms.Select(choices=[(code, code) for code in CURRENCIES]))
+    input = Typed(
+        label="Input tokens",
+        required=False,
+        help_text="Tokens of the prompt. Such as 0.15, with up to 12 decimals.",
+        widget=text_input(inputmode="decimal"),
+    )
+    output = Typed(
+        label="Output tokens",
+        required=False,
+        help_text="Tokens of the answer.",
+        widget=text_input(inputmode="decimal"),
+    )
+
+    def to_section(self) -> dict[str, Any] | None:
+        """Both prices empty: no price, which is different from a price of zero."""
+        section: dict[str, Any] = super().to_section()
+        return section if section["inputPerMillion"] or section["outputPerMillion"] else None

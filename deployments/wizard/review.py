@@ -1,0 +1,163 @@
+"""The last page: everything that was chosen, what changes, what would be sent, and sending it.
+
+The manifests are rendered with stand-ins for every secret: no secret is opened to show a page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from console.models import User
+from console.presentation.figures import money
+from deployments import desired, document
+from deployments.context import RenderContext
+from deployments.manifests import render
+from deployments.models import Deployment
+from deployments.spec import Autoscaling, DeploymentSpec
+from deployments.vocabulary import TlsMode
+from deployments.wizard import changes, steps, words
+from deployments.wizard.changes import Change
+from deployments.wizard.steps import Step
+from deployments.wizard.work import Work, typed_secrets
+
+HIDDEN = "••••••••"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """One step in the summary."""
+
+    step: Step
+    facts: list[tuple[str, str]]
+
+
+def summary(spec: DeploymentSpec, work: Work) -> list[Chosen]:
+    """Every step with what it says."""
+    engine, resources, scaling = spec.engine, spec.resources, spec.autoscaling
+    endpoint = work.endpoint
+    gpu = resources.gpu
+    return [
+        Chosen(
+            steps.GENERAL,
+            [
+                ("Name", spec.name),
+                ("Description", spec.description),
+                ("Model", work.model.name),
+                (
+                    "Endpoint",
+                    f"{endpoint.name}, {endpoint.hostname} on {endpoint.cluster.name}" if endpoint else "",
+                ),
+            ],
+        ),
+        Chosen(
+            steps.ENGINE,
+            [
+                ("Engine", engine.kind.label),
+                ("Image", engine.reference),
+                ("Replicas", str(engine.replicas)),
+                ("Volume per replica", engine.volume),
+                ("Arguments", words.join(engine.arguments).replace("\n", " ") or "None"),
+            ],
+        ),
+        Chosen(
+            steps.RESOURCES,
+            [
+                ("GPUs per replica", f"{gpu.count} × {gpu.product or f'any ({gpu.resource})'}"),
+                ("CPU", f"{resources.cpu_request} requested, {resources.cpu_limit or 'no'} limit"),
+                ("Memory", f"{resources.memory_request} requested, {resources.memory_limit} limit"),
+            ],
+        ),
+        Chosen(steps.AUTOSCALING, [("Autoscaling", _scaling(scaling))]),
+        Chosen(
+            steps.ENVIRONMENT,
+            [(v.name, HIDDEN if v.secret else v.value or "Empty") for v in spec.environment]
+            or [("Variables", "None")],
+        ),
+        Chosen(steps.RATE_LIMITS, _limits(spec) or [("Limits", "None")]),
+        Chosen(steps.PRICING, _price(spec)),
+    ]
+
+
+def _scaling(scaling: Autoscaling) -> str:
+    if not scaling.enabled:
+        return "Off"
+    at = f"{scaling.threshold} % {scaling.metric.label}"
+    return f"{scaling.min_replicas} to {scaling.max_replicas} replicas at {at}"
+
+
+def _limits(spec: DeploymentSpec) -> list[tuple[str, str]]:
+    said = []
+    for scope, limit in spec.rate_limits.by_scope().items():
+        parts = []
+        if limit.tokens_per_minute is not None:
+            parts.append(f"{limit.tokens_per_minute:,} tokens")
+        if limit.requests_per_minute is not None:
+            parts.append(f"{limit.requests_per_minute:,} requests")
+        said.append((scope.label, " and ".join(parts) + " per minute"))
+    return said
+
+
+def _price(spec: DeploymentSpec) -> list[tuple[str, str]]:
+    if spec.pricing is None:
+        return [("Price", "None: usage is recorded as unpriced")]
+    price = spec.pricing
+    return [
+        ("Input", f"{money(price.input_per_million, price.currency)} per 1M tokens"),
+        ("Output", f"{money(price.output_per_million, price.currency)} per 1M tokens"),
+    ]
+
+
+def changed(spec: DeploymentSpec, work: Work) -> list[Change]:
+    """What an edit changes of the current revision."""
+    if work.editing is None or work.editing.current is None:
+        return []
+    new_secrets = frozenset(typed_secrets(work.draft))
+    return changes.between(work.editing.current.document, document.to_mapping(spec), new_secrets)
+
+
+def manifests(spec: DeploymentSpec, work: Work) -> str:
+    """What would be sent, as YAML, with every secret value masked. Raises EngineNotOffered."""
+    endpoint = work.endpoint
+    assert endpoint is not None
+    current = work.editing.current if work.editing else None
+    context = RenderContext(
+        namespace=endpoint.namespace,
+        source=work.model.source,
+        exposure=endpoint.exposure,
+        revision=current.number + 1 if current else 1,
+        weights_token=HIDDEN if work.model.weights_token else None,
+        secret_values=dict.fromkeys(spec.secret_names, HIDDEN),
+        tls_pair=(endpoint.tls_certificate, HIDDEN) if endpoint.tls == TlsMode.PEM else None,
+        storage_class=endpoint.storage_class or None,
+    )
+    objects = [_masked(item) for item in render(spec, context)]
+    return yaml.safe_dump_all(objects, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _masked(manifest: dict[str, Any]) -> dict[str, Any]:
+    if manifest.get("kind") != "Secret":
+        return manifest
+    shown = dict(manifest)
+    for part in ("data", "stringData"):
+        if part in manifest:
+            shown[part] = dict.fromkeys(manifest[part], HIDDEN)
+    return shown
+
+
+def deploy(work: Work, spec: DeploymentSpec, author: User, note: str) -> Deployment:
+    """Saves what the draft says. Raises InvalidDocument, EngineNotOffered, Conflict."""
+    secrets = typed_secrets(work.draft)
+    if work.editing is None:
+        return desired.create(spec, author=author, secrets=secrets, note=note, draft=work.draft)
+    return desired.revise(
+        work.editing,
+        spec,
+        author=author,
+        expected=work.draft.base_revision,
+        secrets=secrets,
+        note=note,
+        draft=work.draft,
+    )

@@ -1,0 +1,81 @@
+"""A draft together with what its pages need around it, loaded once for a request."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from console.models import User
+from deployments.facts import ClusterFacts
+from deployments.models import CatalogModel, Deployment, Draft, Endpoint
+from deployments.wizard import reading
+from deployments.wizard.reading import Reading
+from deployments.wizard.steps import Step
+
+
+@dataclass
+class Work:
+    draft: Draft
+    """Not saved yet while the first step is shown."""
+    endpoint: Endpoint | None
+    """The one that the draft names, with its cluster; None while it names none that exists."""
+
+    @property
+    def model(self) -> CatalogModel:
+        return self.draft.model
+
+    @property
+    def editing(self) -> Deployment | None:
+        return self.draft.editing
+
+    @property
+    def sections(self) -> dict[str, Any]:
+        sections: dict[str, Any] = self.draft.sections
+        return sections
+
+    @property
+    def is_saved(self) -> bool:
+        return not self.draft._state.adding
+
+    @cached_property
+    def facts(self) -> ClusterFacts | None:
+        """What the endpoint's cluster offers; None when nobody has checked it."""
+        raw = self.endpoint.cluster.facts if self.endpoint else None
+        return ClusterFacts.from_mapping(raw) if raw else None
+
+    @cached_property
+    def secret_names(self) -> frozenset[str]:
+        """Secret variables that have a value: typed in this draft, or kept from the revision being edited."""
+        kept = self.editing.spec.secret_names if self.editing and self.editing.current else ()
+        return frozenset(typed_secrets(self.draft)) | frozenset(kept)
+
+    @cached_property
+    def reading(self) -> Reading:
+        return reading.read(self.sections, self.secret_names)
+
+    def with_section(self, step: Step, section: Any, secret_names: frozenset[str] = frozenset()) -> Reading:
+        """The draft judged as if this step said something else, and these secrets had a value too."""
+        known = self.secret_names | secret_names
+        return reading.read({**self.sections, step.slug: section}, known)
+
+    def forget(self) -> None:
+        """Looks again at the draft after a change."""
+        for name in ("secret_names", "reading"):
+            self.__dict__.pop(name, None)
+
+
+def typed_secrets(draft: Draft) -> dict[str, str]:
+    """Opens the secrets that were typed in this draft."""
+    values: dict[str, str] = json.loads(draft.secrets.reveal() or "{}") if draft.secrets else {}
+    return values
+
+
+def load(draft: Draft, user: User) -> Work:
+    """One query, for the endpoint and its cluster; none while the draft names no endpoint."""
+    slug = (draft.sections.get("general") or {}).get("endpoint")
+    endpoint = None
+    if isinstance(slug, str) and slug:
+        endpoint = Endpoint.objects.visible_to(user).select_related("cluster").filter(slug=slug).first()
+    return Work(draft, endpoint)
