@@ -92,9 +92,9 @@ class Family:
         self._children.discard(child)
         self._tell(f"- {child.pid}")
 
-    def remove_at_end(self, folder: Path) -> None:
-        """Has `folder` deleted when everything has ended, even after a `kill -9`."""
-        self._tell(f"~ {folder}")
+    def remove_at_end(self, path: Path) -> None:
+        """Has a file deleted when we end, or a folder when everything has ended, even after a `kill -9`."""
+        self._tell(f"~ {path}")
 
     def close(self) -> None:
         """Ends what still runs and waits for it."""

@@ -15,7 +15,6 @@ def main() -> None:
 
     django.setup()
     call_command("migrate", verbosity=0, interactive=False)
-    call_command("createcachetable", verbosity=0)
     _await(Path(os.environ["SLIPWAY_SANDBOX_KUBECONFIG"]))
     call_command("seed", verbosity=0)
 

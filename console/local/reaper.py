@@ -5,7 +5,8 @@ pipe closes, by an orderly end or by `kill -9`, every group that is still there 
 also grandchildren, which no death signal of the kernel reaches. Any descriptor we inherit (a lock) stays held
 until that is done.
 
-Lines: `+ GROUP SIGNAL` started, `- GROUP` ended, `~ FOLDER` remove this folder at the end.
+Lines: `+ GROUP SIGNAL` started, `- GROUP` ended, `~ PATH` remove this file at
+once when the pipe closes, or this folder when all have ended.
 """
 
 import contextlib
@@ -24,7 +25,7 @@ def main() -> None:
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     groups: dict[int, int] = {}
-    folders: list[str] = []
+    remains: list[str] = []
     for line in sys.stdin.buffer:
         kind, _, rest = line.decode("utf-8", "surrogateescape").rstrip("\n").partition(" ")
         if kind == "+":
@@ -33,10 +34,13 @@ def main() -> None:
         elif kind == "-":
             groups.pop(int(rest), None)
         elif kind == "~":
-            folders.append(rest)
+            remains.append(rest)
+    for path in remains:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
     _end(groups)
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+    for path in remains:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _end(groups: dict[int, int]) -> None:

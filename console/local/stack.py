@@ -90,6 +90,8 @@ def run(port: int, folder: Path, *, stop_with_parent: bool = False) -> int:
     except (AlreadyRuns, StartFailed) as refusal:
         terminal.warn(str(refusal))
         return 1
+    except KeyboardInterrupt:  # before there was anything to stop
+        return 0
     finally:
         os.umask(previous_umask)
 
@@ -142,6 +144,7 @@ class _Stack:
         self._environment = self._make_environment()
 
     def start(self, supervisor: Supervisor, family: Family, terminal: Terminal) -> None:
+        family.remove_at_end(self._state.note)
         if self._sockets.parent != self._folder:
             family.remove_at_end(self._sockets)
         terminal.note("starting; the first time takes a little longer")

@@ -25,7 +25,7 @@ class State:
         self.folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
-        self._note = folder / "up.json"
+        self.note = folder / "up.json"
         self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     @property
@@ -49,7 +49,7 @@ class State:
                 time.sleep(0.1)  # a killed run: its reaper lets go when the last orphan has ended
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, f"{os.getpid()} {address}\n".encode(), 0)
-        self._note.unlink(missing_ok=True)
+        self.note.unlink(missing_ok=True)
 
     def secret(self, name: str, make: Callable[[], str]) -> str:
         """The secret kept under this name (mode 0600), made when there is none yet."""
@@ -74,11 +74,11 @@ class State:
 
     def announce(self, facts: dict[str, str]) -> None:
         """Writes up.json (mode 0600), whole or not at all."""
-        self._write(self._note, json.dumps(facts, indent=2) + "\n")
+        self._write(self.note, json.dumps(facts, indent=2) + "\n")
 
     def release(self) -> None:
         """Withdraws up.json. The lock ends with this process, and not before its children."""
-        self._note.unlink(missing_ok=True)
+        self.note.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Lets go of the folder."""
