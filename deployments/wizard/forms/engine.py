@@ -14,6 +14,7 @@ from deployments.document import Problem
 from deployments.vocabulary import Engine
 from deployments.wizard import steps, words
 from deployments.wizard.forms.base import SectionForm, Typed, text_input
+from deployments.wizard.text import fit
 
 FACTS = {
     Engine.VLLM.value: [
@@ -98,4 +99,4 @@ class EngineForm(SectionForm):
     def passed(self) -> list[str]:
         """The arguments as the engine gets them; empty when they cannot be split."""
         typed = (self.section or {}).get("arguments")
-        return typed if isinstance(typed, list) else []
+        return [fit(word) for word in typed] if isinstance(typed, list) else []

@@ -19,6 +19,8 @@ from deployments.wizard.text import fit
 from deployments.wizard.work import Work, typed_secrets
 
 PREFIX = "variables"
+#: Blank and removed rows count here.
+_MOST_ROWS = MOST_VARIABLES + 20
 _HIDDEN = {"autocomplete": "off"}
 
 
@@ -109,7 +111,7 @@ _Rows = forms.formset_factory(
     extra=1,
     can_delete=True,
     max_num=MOST_VARIABLES,
-    absolute_max=MOST_VARIABLES + 20,
+    absolute_max=_MOST_ROWS,
 )
 
 
@@ -133,7 +135,8 @@ class EnvironmentForm(SectionForm):
         return {"rows": True}
 
     def clean(self) -> None:
-        if not self.rows.management_form.is_valid():
+        counts = self.rows.management_form
+        if not counts.is_valid() or not 0 <= counts.cleaned_data["TOTAL_FORMS"] <= _MOST_ROWS:
             self.add_error(None, "The rows did not arrive whole. Send the form again.")
             return
         for form in self.rows.forms:
