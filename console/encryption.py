@@ -8,7 +8,7 @@ first): the first one encrypts, all of them decrypt, so a key rotates by putting
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
@@ -55,7 +55,13 @@ class Sealed:
     __repr__ = __str__
 
 
-class EncryptedTextField(models.TextField):
+if TYPE_CHECKING:
+    _TextField = models.TextField[Sealed | str, Sealed]
+else:
+    _TextField = models.TextField
+
+
+class EncryptedTextField(_TextField):
     """A text column whose Python value is Sealed. Assign a str to set a new secret, "" to remove it."""
 
     def from_db_value(self, value: str | None, *_: Any) -> Sealed:

@@ -15,7 +15,7 @@ class Word(StrEnum):
 
     label: str
 
-    def __new__(cls, value: str, label: str) -> Self:
+    def __new__(cls, value: str, label: str = "") -> Self:  # a look-up by value gives no label
         word = str.__new__(cls, value)
         word._value_ = value
         word.label = label
@@ -126,7 +126,7 @@ class Phase(StrEnum):
     DELETING = "deleting", "Deleting", Tone.BUSY, "loader"
     UNKNOWN = "unknown", "Unknown", Tone.WARN, "triangle-alert"
 
-    def __new__(cls, value: str, label: str, tone: Tone, icon: str) -> Self:
+    def __new__(cls, value: str, label: str = "", tone: Tone = Tone.IDLE, icon: str = "") -> Self:
         phase = str.__new__(cls, value)
         phase._value_ = value
         phase.label, phase.tone, phase.icon = label, tone, icon

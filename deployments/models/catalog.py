@@ -1,5 +1,7 @@
 """Providers and the models they publish."""
 
+from typing import Any
+
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
@@ -26,7 +28,7 @@ class Provider(models.Model):
         return self.name
 
 
-def fact(most: int, **options: object) -> models.BigIntegerField:
+def fact(most: int, **options: Any) -> models.BigIntegerField:
     """An optional positive whole number."""
     limits = [MinValueValidator(1), MaxValueValidator(most)]
     return models.BigIntegerField(null=True, blank=True, validators=limits, **options)
