@@ -106,6 +106,8 @@ class Supervisor:
 
     def __enter__(self) -> Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                continue  # nohup: the terminal may go
             self._handlers[number] = signal.signal(number, self._on_signal)
         return self
 
