@@ -21,6 +21,7 @@ _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _VARIABLE = re.compile(r"[A-Za-z_.-][A-Za-z0-9_.-]*")
+_DURATION = re.compile(r"([0-9]{1,5}(h|m|s|ms)){1,4}")
 _CREATE_ORDER = ("Secret", "Service", "StatefulSet", "HorizontalPodAutoscaler", "Ingress", "HTTPRoute")
 
 
@@ -163,6 +164,14 @@ def _references(workload: Manifest, objects: list[Manifest]) -> Iterator[str]:
         if scaler["spec"]["minReplicas"] > scaler["spec"]["maxReplicas"] or scaler["spec"]["minReplicas"] < 1:
             yield "the autoscaler's bounds cannot be met"
     for route in _of(objects, "HTTPRoute"):
+        # Its schema is not among those of Kubernetes, so that the format is checked here.
+        if not all(parent.get("name") for parent in route["spec"]["parentRefs"]):
+            yield "the route names no gateway"
+        for rule in route["spec"]["rules"]:
+            if not all(_DURATION.fullmatch(timeout) for timeout in rule["timeouts"].values()):
+                yield "a timeout of the route is no duration"
+            if not all(match["path"]["value"].startswith("/") for match in rule["matches"]):
+                yield "a path of the route is not absolute"
         for backend in (b for rule in route["spec"]["rules"] for b in rule["backendRefs"]):
             if backend["port"] not in served.get(backend["name"], ()):
                 yield "the route leads nowhere"
