@@ -61,6 +61,8 @@ def test_a_name_cannot_pass_for_another_that_had_to_change() -> None:
     changed = naming.workload("Chat")
     assert changed.startswith("md-chat--")
     assert naming.workload(changed.removeprefix("md-")) != changed
+    label = naming.label_value("Chat/Code")
+    assert naming.label_value(label) != label
 
 
 def test_a_name_cannot_pass_for_an_object_of_another_deployment() -> None:
