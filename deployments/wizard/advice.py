@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from console.presentation.figures import share
 from deployments.memory import MemorySum
-from deployments.preflight import Berth, Preflight, Step, check
+from deployments.preflight import Berth, Preflight, check
 from deployments.quantity import show_bytes
 from deployments.spec import DeploymentSpec
 from deployments.vocabulary import Tone
-from deployments.wizard import steps
+from deployments.wizard import reading, steps
 from deployments.wizard.work import Work
 
 
@@ -51,35 +51,43 @@ class Advice:
         return len(self.preflight.warnings) if self.preflight else 0
 
 
-def of(work: Work) -> Advice:
-    """The advice for a draft as it is stored."""
+def of(work: Work, current: steps.Step) -> Advice:
+    """The advice for a draft as it is stored, shown beside a step."""
     missing = tuple(
         Finding(
             Tone.BAD,
             f"{step.title} needs a change",
             " ".join(problem.message for problem in work.reading.of(step)[:3]),
-            _url(work, step.slug),
-            f"Change it in {step.title}",
+            *_way(work, step.slug, current),
         )
         for step in steps.FILLED
         if work.reading.of(step)
     )
     spec = work.reading.spec
     if spec is None:
-        return Advice(None, missing)
+        return _in_part(work, missing)
     preflight = judged(work, spec)
     findings = tuple(
         Finding(
             item.level.tone,
             item.title,
             item.detail,
-            _url(work, item.step) if item.step is not Step.NOWHERE else "",
-            f"Change it in {steps.BY_SLUG[item.step].title}" if item.step is not Step.NOWHERE else "",
+            *_way(work, item.step, current),
         )
         for item in (*preflight.blockers, *preflight.warnings)
     )
     passed = tuple(item.title for item in preflight.passed)
     return Advice(preflight, (), findings, passed, _fit(work, spec, preflight), _memory(preflight.memory))
+
+
+def _in_part(work: Work, missing: tuple[Finding, ...]) -> Advice:
+    """Where the replicas would go can be said as soon as engine and resources are complete."""
+    spec = reading.without_problems(work.sections, work.reading)
+    if spec is None:
+        return Advice(None, missing)
+    preflight = judged(work, spec)
+    fit, memory = _fit(work, spec, preflight), _memory(preflight.memory)
+    return Advice(None, missing, fit=fit, memory=memory)
 
 
 def judged(work: Work, spec: DeploymentSpec) -> Preflight:
@@ -166,5 +174,9 @@ def _spare(memory: MemorySum) -> str:
     return note
 
 
-def _url(work: Work, slug: str) -> str:
-    return reverse("draft_step", args=[work.draft.pk, slug]) if work.is_saved else ""
+def _way(work: Work, slug: str, current: steps.Step) -> tuple[str, str]:
+    """Address and label of a link to another step; empty for the current one and outside the wizard."""
+    if not slug or slug == current.slug:
+        return "", ""
+    url = reverse("draft_step", args=[work.draft.pk, slug])
+    return url, f"Change it in {steps.BY_SLUG[slug].title}"

@@ -55,7 +55,7 @@ def _deploy(request: Request, work: Work) -> HttpResponse:
         return _show(request, work, pages.INVALID, note=note)
     if stale(work):
         return _show(request, work, 409, note=note)
-    if advice.of(work).blockers:
+    if advice.of(work, steps.REVIEW).blockers:
         return _show(request, work, pages.INVALID, note=note)
     before = work.draft.base_revision
     try:

@@ -43,7 +43,7 @@ def context(work: Work, step: Step) -> dict[str, Any]:
         "steps": rail(work, step),
         "previous": previous,
         "following": steps.after(step),
-        "advice": advice.of(work) if work.is_saved and (step.advised or step is steps.REVIEW) else None,
+        "advice": advice.of(work, step) if work.is_saved and (step.advised or step is steps.REVIEW) else None,
         "model_url": reverse("model_detail", args=[work.model.slug]),
     }
 

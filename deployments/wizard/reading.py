@@ -100,6 +100,17 @@ def read(sections: Mapping[str, Any], secret_names: Collection[str] = ()) -> Rea
     return Reading(None if found else spec, by_step)
 
 
+def without_problems(sections: Mapping[str, Any], found: Reading) -> DeploymentSpec | None:
+    """The draft as it would be if the steps with problems said nothing; None while engine or resources have some."""
+    if found.of(steps.ENGINE) or found.of(steps.RESOURCES):
+        return None
+    sound = {slug: section for slug, section in sections.items() if slug not in found.problems}
+    try:
+        return document.from_mapping(to_mapping({"general": _READABLE, **sound}))
+    except InvalidDocument:
+        return None
+
+
 def _without_split(found: list[Problem], sections: Mapping[str, Any]) -> list[Problem]:
     """Arguments that could not be split are kept as they were typed; the problem is then the quote, not the list."""
     typed = _mapping(sections.get("engine")).get("arguments")

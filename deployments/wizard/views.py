@@ -34,9 +34,10 @@ def deploy(request: Request, slug: str) -> HttpResponse:
     )
     models = CatalogModel.objects.visible_to(request.user).annotate(taken=ArraySubquery(similar))
     model = get_object_or_404(models, slug=slug)
+    names: list[str] = getattr(model, "taken", [])
     endpoints = list(Endpoint.objects.visible_to(request.user).select_related("cluster"))
     only = endpoints[0].slug if len(endpoints) == 1 else ""
-    draft = drafts.blank(request.user, model, drafts.suggest(model.slug, model.taken), only)
+    draft = drafts.blank(request.user, model, drafts.suggest(model.slug, names), only)
     work = Work(draft, None)
     form = GeneralForm(work, request.POST if request.method == "POST" else None)
     form.offer(endpoints)

@@ -136,7 +136,7 @@ class EnvironmentForm(SectionForm):
 
     def clean(self) -> None:
         counts = self.rows.management_form
-        if not counts.is_valid() or not 0 <= counts.cleaned_data["TOTAL_FORMS"] <= _MOST_ROWS:
+        if not counts.is_valid() or not 0 <= (counts.cleaned_data["TOTAL_FORMS"] or 0) <= _MOST_ROWS:
             self.add_error(None, "The rows did not arrive whole. Send the form again.")
             return
         for form in self.rows.forms:
