@@ -17,7 +17,7 @@ from deployments.vocabulary import Engine
 
 #: Caches, logs and the hub's own files beside the weights on a volume.
 _BESIDE_WEIGHTS = 20 * GIBI
-#: What activations, CUDA and a short context need of a GPU beside the weights.
+#: What activations, CUDA and a short context need of a GPU beside the weights and a tenth of them.
 _BESIDE_ON_GPU = 4 * GIBI
 
 
@@ -82,7 +82,7 @@ def gpus(sizing: SizingFacts, facts: ClusterFacts | None) -> Gpu:
             continue
         for memory, product in [(smallest, None), *products]:
             largest = max(node.total for node in nodes if product in (None, node.product))
-            if count <= largest and weights // count + _BESIDE_ON_GPU <= memory * 9 // 10:
+            if count <= largest and weights * 11 // (10 * count) + _BESIDE_ON_GPU <= memory * 9 // 10:
                 return Gpu(count, GPU_RESOURCE, product)
     return Gpu()
 

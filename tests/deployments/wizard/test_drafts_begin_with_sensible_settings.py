@@ -1,0 +1,60 @@
+"""What a new draft proposes fits the model and the cluster, and can be deployed as it is."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deployments.context import SizingFacts
+from deployments.facts import ClusterFacts, GpuNode
+from deployments.quantity import GIBI
+from deployments.wizard import defaults, reading
+from tests.deployments.wizard.conftest import FACTS, H100
+
+GENERAL = {"name": "chat", "model": "m", "endpoint": "e"}
+
+
+@pytest.mark.parametrize(
+    ("billions", "heads", "count", "product"),
+    [
+        (1, 12, 1, None),
+        (30, 32, 1, H100),
+        (40, 32, 2, H100),
+        (70, 64, 4, None),
+        (250, 64, 8, H100),
+        (5000, 64, 1, None),
+    ],
+)
+def test_the_fewest_gpus_that_hold_the_weights(
+    billions: int, heads: int, count: int, product: str | None
+) -> None:
+    gpu = defaults.gpus(SizingFacts(billions * 10**9, 16, attention_heads=heads), FACTS)
+    assert (gpu.count, gpu.product) == (count, product)
+
+
+@pytest.mark.parametrize("facts", [None, ClusterFacts("v1.34")])
+def test_without_facts_one_gpu_of_any_product(facts: ClusterFacts | None) -> None:
+    assert defaults.gpus(SizingFacts(70 * 10**9, 16), facts).count == 1
+
+
+def test_a_gpu_count_divides_the_attention_heads() -> None:
+    assert defaults.gpus(SizingFacts(30 * 10**9, 16, attention_heads=15), only(48)).count == 1
+    assert defaults.gpus(SizingFacts(30 * 10**9, 16, attention_heads=16), only(48)).count == 2
+
+
+def only(gib: int) -> ClusterFacts:
+    return ClusterFacts("v1.34", gpu_nodes=(GpuNode("n", "P", gib * GIBI, total=8, free=8),))
+
+
+@given(
+    st.builds(
+        SizingFacts,
+        parameters=st.none() | st.integers(1, 10**13),
+        bits_per_parameter=st.none() | st.integers(1, 64),
+        attention_heads=st.none() | st.integers(1, 256),
+    ),
+    st.sampled_from([None, FACTS, only(24)]),
+)
+def test_every_proposal_can_be_read(sizing: SizingFacts, facts: ClusterFacts | None) -> None:
+    found = reading.read({**defaults.propose(sizing, facts), "general": GENERAL})
+    assert found.problems == {}
+    assert reading.to_sections(reading.to_mapping(defaults.propose(sizing, facts)))["engine"]["image"]
