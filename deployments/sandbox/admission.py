@@ -35,18 +35,14 @@ def check_create(store: Store, kind: Kind, namespace: str | None, obj: Object) -
     if kind.plural == "pods":
         runtime = obj["spec"].get("runtimeClassName")
         if runtime and store.get("runtimeclasses", None, runtime) is None:
-            raise forbidden(
-                "pods", name, f'pod rejected: RuntimeClass "{runtime}" not found'
-            )
+            raise forbidden("pods", name, f'pod rejected: RuntimeClass "{runtime}" not found')
     if kind.plural in quotas.COUNTED:
         quotas.check(store, kind.plural, namespace or "", obj)
 
 
 def check_update(store: Store, kind: Kind, current: Object, wanted: Object) -> None:
     """Refuse a change: bad fields or fields that may not change (422), a volume that cannot grow (403)."""
-    if wanted["metadata"].get("deletionTimestamp") and wanted.get(
-        "spec"
-    ) == current.get("spec"):
+    if wanted["metadata"].get("deletionTimestamp") and wanted.get("spec") == current.get("spec"):
         return
     _refuse(
         kind,

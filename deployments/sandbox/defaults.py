@@ -28,9 +28,7 @@ def fill(store: Store, kind: Kind, obj: Object, current: Object | None) -> None:
 def _namespace(store: Store, obj: Object, current: Object | None) -> None:
     obj.setdefault("spec", {}).setdefault("finalizers", ["kubernetes"])
     labels = obj["metadata"].get("labels") or {}
-    obj["metadata"]["labels"] = labels | {
-        _NAMESPACE_LABEL: obj["metadata"].get("name", "")
-    }
+    obj["metadata"]["labels"] = labels | {_NAMESPACE_LABEL: obj["metadata"].get("name", "")}
     obj.setdefault("status", {"phase": "Active"})
 
 
@@ -38,10 +36,7 @@ def _secret(store: Store, obj: Object, current: Object | None) -> None:
     obj.setdefault("type", "Opaque")
     plain = obj.pop("stringData", None)
     if plain:
-        encoded = {
-            key: base64.b64encode(str(text).encode()).decode()
-            for key, text in plain.items()
-        }
+        encoded = {key: base64.b64encode(str(text).encode()).decode() for key, text in plain.items()}
         obj["data"] = (obj.get("data") or {}) | encoded
 
 
@@ -134,9 +129,7 @@ def _pod(store: Store, obj: Object, current: Object | None) -> None:
     ]:
         resources = container["resources"]
         if resources.get("limits"):
-            resources["requests"] = dict(resources["limits"]) | (
-                resources.get("requests") or {}
-            )
+            resources["requests"] = dict(resources["limits"]) | (resources.get("requests") or {})
     status = obj.setdefault("status", {"phase": "Pending"})
     status.setdefault("phase", "Pending")
     status.setdefault("qosClass", _quality(spec.get("containers") or []))
@@ -144,9 +137,7 @@ def _pod(store: Store, obj: Object, current: Object | None) -> None:
 
 def _quality(containers: list[dict[str, Any]]) -> str:
     asked = [container.get("resources") or {} for container in containers]
-    if not any(
-        resources.get("requests") or resources.get("limits") for resources in asked
-    ):
+    if not any(resources.get("requests") or resources.get("limits") for resources in asked):
         return "BestEffort"
     same = all(
         (resources.get("limits") or {}).get(name)
@@ -170,9 +161,7 @@ def _pod_spec(spec: dict[str, Any]) -> None:
         container.setdefault("resources", {})
         container.setdefault("terminationMessagePath", "/dev/termination-log")
         container.setdefault("terminationMessagePolicy", "File")
-        container.setdefault(
-            "imagePullPolicy", _pull_policy(str(container.get("image", "")))
-        )
+        container.setdefault("imagePullPolicy", _pull_policy(str(container.get("image", ""))))
         for port in container.get("ports") or []:
             port.setdefault("protocol", "TCP")
         for variable in container.get("env") or []:
@@ -216,8 +205,7 @@ def _claim(store: Store, obj: Object, current: Object | None) -> None:
             chosen = [
                 found["metadata"]["name"]
                 for found in store.list("storageclasses")
-                if (found["metadata"].get("annotations") or {}).get(DEFAULT_CLASS)
-                == "true"
+                if (found["metadata"].get("annotations") or {}).get(DEFAULT_CLASS) == "true"
             ]
             if chosen:
                 spec["storageClassName"] = chosen[0]
@@ -235,9 +223,7 @@ def _autoscaler(store: Store, obj: Object, current: Object | None) -> None:
     spec.setdefault("minReplicas", 1)
     if not spec.get("metrics"):
         target = {"type": "Utilization", "averageUtilization": 80}
-        spec["metrics"] = [
-            {"type": "Resource", "resource": {"name": "cpu", "target": target}}
-        ]
+        spec["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
     for direction in ("scaleUp", "scaleDown"):
         rules = (spec.get("behavior") or {}).get(direction)
         if rules:

@@ -104,9 +104,7 @@ def forbidden(resource: str, name: str, why: str, group: str = "") -> ApiError:
     )
 
 
-def invalid(
-    kind: str, name: str, causes: Iterable[tuple[str, str]], group: str = ""
-) -> ApiError:
+def invalid(kind: str, name: str, causes: Iterable[tuple[str, str]], group: str = "") -> ApiError:
     """422 with one cause per wrong field; `causes` are (path, sentence) pairs."""
     listed = list(causes)
     told = [f"{path}: {sentence}" for path, sentence in listed]

@@ -14,9 +14,7 @@ KEPT = timedelta(hours=1)
 _MESSAGE_LIMIT = 1024
 
 
-def record(
-    store: Store, involved: Object, type_: str, reason: str, message: str, source: str
-) -> None:
+def record(store: Store, involved: Object, type_: str, reason: str, message: str, source: str) -> None:
     """Write or count one event; see `Store.record_event`."""
     meta = involved["metadata"]
     namespace = meta.get("namespace") or "default"
@@ -61,9 +59,7 @@ def expire(store: Store) -> None:
     """Remove the events that nothing has repeated for an hour."""
     oldest = stamp(store.now() - KEPT)
     for event in store.list("events"):
-        if (
-            event.get("lastTimestamp") or event["metadata"]["creationTimestamp"]
-        ) < oldest:
+        if (event.get("lastTimestamp") or event["metadata"]["creationTimestamp"]) < oldest:
             store.remove("events", event)
     for repeat, place in list(store.repeats.items()):
         if store.get("events", *place) is None:

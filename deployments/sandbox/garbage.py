@@ -34,11 +34,7 @@ def delete(
     if propagation == "Orphan":
         _orphan(store, uid)
     finalizers = list(current["metadata"].get("finalizers") or [])
-    if (
-        propagation == "Foreground"
-        and store.dependents(uid)
-        and FOREGROUND not in finalizers
-    ):
+    if propagation == "Foreground" and store.dependents(uid) and FOREGROUND not in finalizers:
         finalizers.append(FOREGROUND)
     grace = _grace(plural, current, grace_seconds)
     if not finalizers and grace == 0:
@@ -48,21 +44,12 @@ def delete(
     if FOREGROUND in finalizers:
         for place in store.dependents(uid):
             dependent = store.get(*place)
-            if dependent is not None and not dependent["metadata"].get(
-                "deletionTimestamp"
-            ):
+            if dependent is not None and not dependent["metadata"].get("deletionTimestamp"):
                 delete(store, place[0], dependent, "Foreground", None)
         finish_foreground(store, plural, current)
     if plural == "persistentvolumeclaims":
-        release_volume(
-            store, current["metadata"]["namespace"], current["metadata"]["name"]
-        )
-    return (
-        store.get(
-            plural, current["metadata"].get("namespace"), current["metadata"]["name"]
-        )
-        or current
-    )
+        release_volume(store, current["metadata"]["namespace"], current["metadata"]["name"])
+    return store.get(plural, current["metadata"].get("namespace"), current["metadata"]["name"]) or current
 
 
 def may_vanish(plural: str, obj: Object) -> bool:
@@ -70,14 +57,10 @@ def may_vanish(plural: str, obj: Object) -> bool:
     return plural != "pods" or obj["metadata"].get("deletionGracePeriodSeconds") == 0
 
 
-def after_change(
-    store: Store, plural: str, before: Object | None, after: Object
-) -> None:
+def after_change(store: Store, plural: str, before: Object | None, after: Object) -> None:
     """Consequences of a create or update."""
-    if (
-        plural == "resourcequotas"
-        or plural in quotas.COUNTED
-        and (before is None or _phase(before) != _phase(after))
+    if plural == "resourcequotas" or (
+        plural in quotas.COUNTED and (before is None or _phase(before) != _phase(after))
     ):
         quotas.refresh(store, after["metadata"]["namespace"])
 
@@ -103,10 +86,7 @@ def after_removal(store: Store, plural: str, gone: Object) -> None:
 
 def owners(obj: Object | None) -> set[str]:
     """The uids of an object's owners."""
-    return {
-        owner["uid"]
-        for owner in (obj or {"metadata": {}})["metadata"].get("ownerReferences") or []
-    }
+    return {owner["uid"] for owner in (obj or {"metadata": {}})["metadata"].get("ownerReferences") or []}
 
 
 def claims_of(pod: Object) -> list[str]:
@@ -118,9 +98,7 @@ def claims_of(pod: Object) -> list[str]:
         for volume in volumes
         if volume.get("persistentVolumeClaim")
     ]
-    return named + [
-        f"{name}-{volume['name']}" for volume in volumes if volume.get("ephemeral")
-    ]
+    return named + [f"{name}-{volume['name']}" for volume in volumes if volume.get("ephemeral")]
 
 
 def release_volume(store: Store, namespace: str, claim: str) -> None:
@@ -140,13 +118,8 @@ def finish_foreground(store: Store, plural: str, owner: Object) -> None:
         return
     for place in store.dependents(meta["uid"]):
         dependent = store.get(*place)
-        references = (
-            dependent["metadata"].get("ownerReferences") or [] if dependent else []
-        )
-        if any(
-            ref["uid"] == meta["uid"] and ref.get("blockOwnerDeletion")
-            for ref in references
-        ):
+        references = dependent["metadata"].get("ownerReferences") or [] if dependent else []
+        if any(ref["uid"] == meta["uid"] and ref.get("blockOwnerDeletion") for ref in references):
             return
     _drop_finalizer(store, plural, owner, FOREGROUND)
 
@@ -154,9 +127,7 @@ def finish_foreground(store: Store, plural: str, owner: Object) -> None:
 def _delete_namespace(store: Store, namespace: Object) -> Object:
     name = namespace["metadata"]["name"]
     if name in ("default", "kube-system", "kube-public"):
-        raise ApiError(
-            403, f'namespaces "{name}" is forbidden: this namespace may not be deleted'
-        )
+        raise ApiError(403, f'namespaces "{name}" is forbidden: this namespace may not be deleted')
     if not namespace["metadata"].get("deletionTimestamp"):
         namespace = _mark(
             store,
@@ -165,14 +136,8 @@ def _delete_namespace(store: Store, namespace: Object) -> Object:
             list(namespace["metadata"].get("finalizers") or []),
             0,
         )
-        namespace = store.replace_status(
-            "namespaces", namespace, {"status": {"phase": "Terminating"}}
-        )
-    inside = [
-        (plural, obj)
-        for plural, obj in store.everything()
-        if obj["metadata"].get("namespace") == name
-    ]
+        namespace = store.replace_status("namespaces", namespace, {"status": {"phase": "Terminating"}})
+    inside = [(plural, obj) for plural, obj in store.everything() if obj["metadata"].get("namespace") == name]
     # Workloads before what they own: a controller must not see a missing pod and make a new one.
     inside.sort(key=lambda pair: pair[0] == "pods")
     for plural, obj in inside:
@@ -190,9 +155,7 @@ def _finish_namespace(store: Store, name: str) -> None:
     if namespace["metadata"].get("finalizers"):
         return
     if any(
-        obj["metadata"].get("namespace") == name
-        for plural, obj in store.everything()
-        if plural != "events"
+        obj["metadata"].get("namespace") == name for plural, obj in store.everything() if plural != "events"
     ):
         return
     for event in store.list("events", name):
@@ -202,9 +165,7 @@ def _finish_namespace(store: Store, name: str) -> None:
         store.remove("namespaces", live)
 
 
-def _mark(
-    store: Store, plural: str, current: Object, finalizers: list[str], grace: int
-) -> Object:
+def _mark(store: Store, plural: str, current: Object, finalizers: list[str], grace: int) -> Object:
     meta = current["metadata"]
     earlier = meta.get("deletionGracePeriodSeconds")
     if meta.get("deletionTimestamp") and (earlier is None or earlier <= grace):
@@ -228,20 +189,14 @@ def _grace(plural: str, obj: Object, asked: int | None) -> int:
         "Failed",
     ):
         return 0
-    return int(
-        asked
-        if asked is not None
-        else obj["spec"].get("terminationGracePeriodSeconds", 30)
-    )
+    return int(asked if asked is not None else obj["spec"].get("terminationGracePeriodSeconds", 30))
 
 
 def _orphan(store: Store, uid: str) -> None:
     for place in store.dependents(uid):
         dependent = store.get(*place)
         if dependent is not None:
-            store.mark(
-                place[0], dependent, ownerReferences=_without(dependent, uid) or None
-            )
+            store.mark(place[0], dependent, ownerReferences=_without(dependent, uid) or None)
 
 
 def _lose_owner(store: Store, place: tuple[str, str, str], uid: str) -> None:
@@ -261,9 +216,7 @@ def _tell_owner(store: Store, uid: str) -> None:
 
 
 def _drop_finalizer(store: Store, plural: str, obj: Object, finalizer: str) -> None:
-    left = [
-        name for name in obj["metadata"].get("finalizers") or [] if name != finalizer
-    ]
+    left = [name for name in obj["metadata"].get("finalizers") or [] if name != finalizer]
     if len(left) == len(obj["metadata"].get("finalizers") or []):
         return
     if left or not may_vanish(plural, obj):
@@ -275,11 +228,7 @@ def _drop_finalizer(store: Store, plural: str, obj: Object, finalizer: str) -> N
 
 
 def _without(obj: Object, uid: str) -> list[dict[str, Any]]:
-    return [
-        owner
-        for owner in obj["metadata"].get("ownerReferences") or []
-        if owner["uid"] != uid
-    ]
+    return [owner for owner in obj["metadata"].get("ownerReferences") or [] if owner["uid"] != uid]
 
 
 def _phase(obj: Object) -> str:

@@ -115,8 +115,8 @@ def _claim(old: dict[str, Any], new: dict[str, Any]) -> list[Problem]:
             (
                 "spec",
                 (
-                    "Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName "
-                    "for bound claims"
+                    "Forbidden: spec is immutable after creation except resources.requests and "
+                    "volumeAttributesClassName for bound claims"
                 ),
             )
         ]
@@ -131,17 +131,14 @@ def _claim(old: dict[str, Any], new: dict[str, Any]) -> list[Problem]:
 
 
 def _size(spec: dict[str, Any]) -> str:
-    return str(
-        ((spec.get("resources") or {}).get("requests") or {}).get("storage", "0")
-    )
+    return str(((spec.get("resources") or {}).get("requests") or {}).get("storage", "0"))
 
 
 def _data(kind: Kind, current: Object, wanted: Object) -> list[Problem]:
     if kind.plural == "secrets" and current.get("type") != wanted.get("type"):
         return [("type", f'Invalid value: "{wanted.get("type")}": field is immutable')]
     if current.get("immutable") and any(
-        current.get(field) != wanted.get(field)
-        for field in ("data", "binaryData", "immutable")
+        current.get(field) != wanted.get(field) for field in ("data", "binaryData", "immutable")
     ):
         return [("data", "Forbidden: field is immutable when `immutable` is set")]
     return []
@@ -151,9 +148,7 @@ def _pod(spec: dict[str, Any]) -> dict[str, Any]:
     fixed = _without(spec, _POD_MAY)
     for field in ("containers", "initContainers"):
         if field in fixed:
-            fixed[field] = [
-                _without(container, _POD_CONTAINER_MAY) for container in fixed[field]
-            ]
+            fixed[field] = [_without(container, _POD_CONTAINER_MAY) for container in fixed[field]]
     return fixed
 
 

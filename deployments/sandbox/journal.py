@@ -57,9 +57,7 @@ class Journal:
         """Writes of one kind after `revision`, oldest first. Raises ApiError 410 if some of them are forgotten."""
         floor = self._floor.get(plural, self._start)
         if revision < floor:
-            raise ApiError(
-                410, f"too old resource version: {revision} ({floor})", reason="Expired"
-            )
+            raise ApiError(410, f"too old resource version: {revision} ({floor})", reason="Expired")
         found: list[Write] = []
         for write in reversed(self._writes.get(plural, ())):
             if write.revision <= revision:

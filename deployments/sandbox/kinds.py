@@ -71,9 +71,7 @@ KINDS: tuple[Kind, ...] = (
         subresources=("status", "log", "eviction"),
         generation=True,
     ),
-    Kind(
-        "", "v1", "services", "Service", True, ("svc",), ("all",), subresources=_STATUS
-    ),
+    Kind("", "v1", "services", "Service", True, ("svc",), ("all",), subresources=_STATUS),
     Kind("", "v1", "endpoints", "Endpoints", True, ("ep",), singular="endpoints"),
     Kind("", "v1", "secrets", "Secret", True),
     Kind("", "v1", "configmaps", "ConfigMap", True, ("cm",)),

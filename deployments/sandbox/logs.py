@@ -29,15 +29,11 @@ class LogBook:
         self._lines.setdefault(key, deque(maxlen=LINES_KEPT)).extend(lines)
         self._written[key] = self._written.get(key, 0) + len(lines)
 
-    def lines(
-        self, namespace: str, pod: str, container: str, previous: bool = False
-    ) -> list[str]:
+    def lines(self, namespace: str, pod: str, container: str, previous: bool = False) -> list[str]:
         """The lines that are still kept, oldest first."""
         return list(self._lines.get((namespace, pod, container, previous), ()))
 
-    def since(
-        self, namespace: str, pod: str, container: str, position: int
-    ) -> tuple[list[str], int]:
+    def since(self, namespace: str, pod: str, container: str, position: int) -> tuple[list[str], int]:
         """Lines written after `position` (a number from an earlier call, 0 for all) and the new position.
 
         A container that was restarted counts from zero again; then everything of the new run is returned.

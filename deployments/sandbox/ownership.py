@@ -34,9 +34,13 @@ _MEMBER = object()
 
 
 def leaves(
-    plural: str, obj: Object, only: frozenset[str] | None = None
+    plural: str, obj: Object, only: frozenset[str] | None = None, *, strict: bool = False
 ) -> dict[Path, Any]:
-    """Every owned path of an object with its value; `only` limits it to some top-level fields."""
+    """Every path of an object that can be owned, with its value; `only` limits it to some top-level fields.
+
+    Two list items with one key are possible in a plain write. With `strict` they raise ApiError 500, which is what an
+    API server answers to a server-side apply of them.
+    """
     root = schema.root(kinds.on_shelf(plural))
     found: dict[Path, Any] = {}
     for field, value in obj.items():
@@ -46,31 +50,28 @@ def leaves(
         if field == "metadata":
             for name, item in value.items():
                 if name not in _IDENTITY:
-                    _collect(
-                        schema.child(node, name) or {},
-                        item,
-                        ("f:metadata", f"f:{name}"),
-                        found,
-                    )
+                    _collect(schema.child(node, name) or {}, item, ("f:metadata", f"f:{name}"), found, strict)
         else:
-            _collect(node, value, (f"f:{field}",), found)
+            _collect(node, value, (f"f:{field}",), found, strict)
     return found
 
 
-def _collect(node: schema.Node, value: Any, path: Path, found: dict[Path, Any]) -> None:
+def _collect(node: schema.Node, value: Any, path: Path, found: dict[Path, Any], strict: bool) -> None:
     if isinstance(value, dict) and value and not schema.is_atomic(node):
         for field, item in value.items():
-            _collect(
-                schema.child(node, field) or {}, item, (*path, f"f:{field}"), found
-            )
+            _collect(schema.child(node, field) or {}, item, (*path, f"f:{field}"), found, strict)
     elif isinstance(value, list) and (keys := schema.merge_keys(node)):
         below = schema.items(node)
         for item in value:
             place = (*path, f"k:{schema.key_of(item, keys)}")
-            if place in found:
+            if strict and place in found:
+                told = ",".join(
+                    f"{key}={json.dumps(part)}" for key, part in json.loads(place[-1][2:]).items()
+                )
                 raise ApiError(
-                    400,
-                    f"failed to create typed patch object: {shown(path)}: duplicate entries for key {place[-1][2:]}",
+                    500,
+                    f"failed to create typed patch object: {shown(path)}: duplicate entries for key [{told}]",
+                    reason="Unknown",
                 )
             found[place] = _MEMBER
             for field, inner in item.items():
@@ -79,6 +80,7 @@ def _collect(node: schema.Node, value: Any, path: Path, found: dict[Path, Any]) 
                     inner,
                     (*place, f"f:{field}"),
                     found,
+                    strict,
                 )
     elif isinstance(value, list) and schema.is_set(node):
         for item in value:
@@ -96,10 +98,7 @@ def shown(path: Path) -> str:
         elif element.startswith("k:"):
             text += (
                 "["
-                + ",".join(
-                    f"{key}={json.dumps(item)}"
-                    for key, item in json.loads(element[2:]).items()
-                )
+                + ",".join(f"{key}={json.dumps(item)}" for key, item in json.loads(element[2:]).items())
                 + "]"
             )
         else:
@@ -181,9 +180,7 @@ def track(
         return
     new = leaves(plural, after, only)
     old = leaves(plural, before, only) if before else {}
-    changed = {
-        path for path, value in new.items() if path not in old or old[path] != value
-    }
+    changed = {path for path, value in new.items() if path not in old or old[path] != value}
     lost = changed | (old.keys() - new.keys())
     kept: list[Entry] = []
     mine: set[Path] = set()
@@ -203,9 +200,7 @@ def track(
     after["metadata"]["managedFields"] = kept
 
 
-def _changed_tops(
-    before: Object | None, after: Object, subresource: str
-) -> frozenset[str]:
+def _changed_tops(before: Object | None, after: Object, subresource: str) -> frozenset[str]:
     if subresource == "status":
         return frozenset({"status"})
     fields = set(after) | set(before or ())

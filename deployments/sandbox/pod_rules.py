@@ -59,9 +59,7 @@ def problems(path: str, spec: dict[str, Any], claims: list[str]) -> Iterator[Pro
             yield from _container(where, container, volumes)
 
 
-def _container(
-    path: str, container: dict[str, Any], volumes: set[str]
-) -> Iterator[Problem]:
+def _container(path: str, container: dict[str, Any], volumes: set[str]) -> Iterator[Problem]:
     name = container.get("name") or ""
     if not _NAME.fullmatch(name):
         yield (
@@ -108,9 +106,7 @@ def _container(
         mounted.add(mount.get("mountPath") or "")
     for field in ("startupProbe", "livenessProbe", "readinessProbe"):
         if container.get(field):
-            yield from _probe(
-                f"{path}.{field}", container[field], readiness=field == "readinessProbe"
-            )
+            yield from _probe(f"{path}.{field}", container[field], readiness=field == "readinessProbe")
 
 
 def _resources(path: str, resources: dict[str, Any]) -> Iterator[Problem]:
@@ -189,9 +185,7 @@ def port_number(path: str, number: Any) -> Iterator[Problem]:
 def _ports(path: str, ports: list[dict[str, Any]]) -> Iterator[Problem]:
     names: set[str] = set()
     for index, port in enumerate(ports):
-        yield from port_number(
-            f"{path}[{index}].containerPort", port.get("containerPort")
-        )
+        yield from port_number(f"{path}[{index}].containerPort", port.get("containerPort"))
         name = port.get("name")
         if name:
             if not _PORT_NAME.fullmatch(name):
@@ -226,9 +220,7 @@ def _probe(path: str, probe: dict[str, Any], *, readiness: bool) -> Iterator[Pro
             f"{path}.successThreshold",
             f"Invalid value: {probe['successThreshold']}: must be 1",
         )
-    handlers = [
-        name for name in ("httpGet", "exec", "tcpSocket", "grpc") if probe.get(name)
-    ]
+    handlers = [name for name in ("httpGet", "exec", "tcpSocket", "grpc") if probe.get(name)]
     if len(handlers) != 1:
         yield (
             path,

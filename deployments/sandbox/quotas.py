@@ -29,22 +29,17 @@ def check(store: Store, plural: str, namespace: str, obj: Object) -> None:
                     plural,
                     obj["metadata"]["name"],
                     f"failed quota: {quota['metadata']['name']}: must specify {name} for: "
-                    + ",".join(
-                        container["name"] for container in obj["spec"]["containers"]
-                    ),
+                    + ",".join(container["name"] for container in obj["spec"]["containers"]),
                 )
         over = [
             name
             for name in sorted(set(hard) & set(asked))
-            if asked[name]
-            and used[name] + asked[name] > quantity.parse(str(hard[name]))
+            if asked[name] and used[name] + asked[name] > quantity.parse(str(hard[name]))
         ]
         if over:
             parts = (
-                "requested: "
-                + ",".join(f"{name}={show(name, asked[name])}" for name in over),
-                "used: "
-                + ",".join(f"{name}={show(name, used[name])}" for name in over),
+                "requested: " + ",".join(f"{name}={show(name, asked[name])}" for name in over),
+                "used: " + ",".join(f"{name}={show(name, used[name])}" for name in over),
                 "limited: " + ",".join(f"{name}={hard[name]}" for name in over),
             )
             raise forbidden(
@@ -112,18 +107,12 @@ def _asked(plural: str, obj: Object) -> dict[str, Decimal]:
             for side in ("requests", "limits"):
                 for name, amount in (resources.get(side) or {}).items():
                     value = quantity.parse(str(amount))
-                    asked[f"{side}.{name}"] = (
-                        asked.get(f"{side}.{name}", Decimal(0)) + value
-                    )
+                    asked[f"{side}.{name}"] = asked.get(f"{side}.{name}", Decimal(0)) + value
                     if side == "requests":
                         asked[name] = asked.get(name, Decimal(0)) + value
     elif plural == "persistentvolumeclaims":
-        request = (
-            obj["spec"].get("resources", {}).get("requests", {}).get("storage", "0")
-        )
+        request = obj["spec"].get("resources", {}).get("requests", {}).get("storage", "0")
         asked["requests.storage"] = quantity.parse(str(request))
         if storage_class := obj["spec"].get("storageClassName"):
-            asked[f"{storage_class}.storageclass.storage.k8s.io/requests.storage"] = (
-                asked["requests.storage"]
-            )
+            asked[f"{storage_class}.storageclass.storage.k8s.io/requests.storage"] = asked["requests.storage"]
     return asked

@@ -122,9 +122,26 @@ def find_problems(kind: Kind, obj: dict[str, Any]) -> tuple[list[str], list[str]
     return unknown, wrong
 
 
-def _walk(
-    node: Node, value: Any, path: str, unknown: list[str], wrong: list[str]
-) -> None:
+def prune(kind: Kind, obj: dict[str, Any]) -> None:
+    """Drop the fields that the schema does not know, in place."""
+    _prune(root(kind), obj)
+
+
+def _prune(node: Node, value: Any) -> None:
+    if isinstance(value, dict):
+        for field in list(value):
+            below = child(node, field)
+            if below is None:
+                del value[field]
+            else:
+                _prune(below, value[field])
+    elif isinstance(value, list):
+        below = items(node)
+        for item in value:
+            _prune(below, item)
+
+
+def _walk(node: Node, value: Any, path: str, unknown: list[str], wrong: list[str]) -> None:
     if value is None:
         return
     declared = node.get("type")
@@ -137,9 +154,7 @@ def _walk(
             wrong.append(f"{path}: quantities must be strings or numbers")
         return
     if declared and not _has_type(value, declared):
-        wrong.append(
-            f"cannot unmarshal {_json_name(value)} into field {path or '.'} of type {declared}"
-        )
+        wrong.append(f"cannot unmarshal {_json_name(value)} into field {path or '.'} of type {declared}")
         return
     if isinstance(value, dict):
         for field, item in value.items():

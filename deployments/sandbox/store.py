@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from deployments.sandbox import admission, events, garbage, kinds, ownership
 from deployments.sandbox.clock import stamp
 from deployments.sandbox.errors import ApiError, already_exists, not_found
@@ -40,18 +42,18 @@ class Store:
         self.now = now
         self.revision = 0
         self.logs = LogBook()
-        # (namespace, pod) -> container -> {"cpu": quantity, "memory": quantity}; the controllers fill it, metrics.k8s.io shows it.
+        # (namespace, pod) -> container -> {"cpu": quantity, "memory": quantity}: written by the controllers, read by
+        # metrics.k8s.io.
         self.usage: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
         # Asked before each create; a gate refuses by raising ApiError, as an admission webhook would.
         self.gates: list[Gate] = []
         # Which event counts the repeats of (uid, reason, message): its namespace and name.
         self.repeats: dict[tuple[str, str, str], tuple[str, str]] = {}
         self.journal = Journal()
-        self._shelves: dict[str, dict[tuple[str, str], Object]] = {
-            plural: {} for plural in kinds.stored()
-        }
+        self._shelves: dict[str, dict[tuple[str, str], Object]] = {plural: {} for plural in kinds.stored()}
         self._dependents: dict[str, set[tuple[str, str, str]]] = {}
         self._places: dict[str, tuple[str, str, str]] = {}
+        self._encoded: dict[tuple[str, str, str], tuple[Object, msgspec.Raw]] = {}
 
     # Reading
 
@@ -91,6 +93,17 @@ class Store:
         for plural, shelf in self._shelves.items():
             for obj in shelf.values():
                 yield plural, obj
+
+    def encoded(self, plural: str, obj: Object) -> msgspec.Raw:
+        """A stored object as JSON, encoded once for as long as it stays as it is."""
+        place = (plural, *_key(obj))
+        known = self._encoded.get(place)
+        if known is not None and known[0] is obj:
+            return known[1]
+        raw = msgspec.Raw(msgspec.json.encode(obj))
+        if self._shelves[plural].get(place[1:]) is obj:
+            self._encoded[place] = (obj, raw)
+        return raw
 
     # Writing
 
@@ -158,13 +171,9 @@ class Store:
             return None
         wanted = clone(current)
         change(wanted)
-        return self.replace(
-            plural, current, wanted, manager=manager, subresource=subresource
-        )
+        return self.replace(plural, current, wanted, manager=manager, subresource=subresource)
 
-    def update_status(
-        self, plural: str, namespace: str | None, name: str, change: Change
-    ) -> Object | None:
+    def update_status(self, plural: str, namespace: str | None, name: str, change: Change) -> Object | None:
         """As `update`, but only what `change` does to .status is kept, and nobody becomes owner of it."""
         current = self.get(plural, namespace, name)
         if current is None:
@@ -272,11 +281,7 @@ class Store:
 
     def mark(self, plural: str, current: Object, **metadata: Any) -> Object:
         """Write server-side metadata (deletionTimestamp, finalizers, ownerReferences); None removes a field."""
-        meta = {
-            key: value
-            for key, value in (current["metadata"] | metadata).items()
-            if value is not None
-        }
+        meta = {key: value for key, value in (current["metadata"] | metadata).items() if value is not None}
         fresh = {**current, "metadata": meta}
         self._put(plural, _key(fresh), fresh, "MODIFIED")
         return fresh
@@ -328,6 +333,7 @@ class Store:
         before = self._shelves[plural].pop(_key(obj), None)
         if before is None:
             return
+        self._encoded.pop((plural, *_key(obj)), None)
         self.revision += 1
         last = {
             **obj,

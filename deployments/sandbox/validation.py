@@ -19,9 +19,7 @@ Problem = tuple[str, str]
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SERVICE = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
-_SUBDOMAIN = re.compile(
-    r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
-)
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _ANNOTATION_BYTES = 256 * 1024
@@ -89,8 +87,8 @@ def labels(path: str, given: dict[str, str]) -> Iterator[Problem]:
             yield (
                 path,
                 (
-                    f'Invalid value: "{value}": a valid label must be an empty string or consist of alphanumeric characters, '
-                    "'-', '_' or '.', at most 63, and must start and end with an alphanumeric character"
+                    f'Invalid value: "{value}": a valid label must be an empty string or consist of alphanumeric '
+                    "characters, '-', '_' or '.', at most 63, and must start and end with an alphanumeric character"
                 ),
             )
 
@@ -135,14 +133,9 @@ def _workload(obj: dict[str, Any]) -> Iterator[Problem]:
                 "spec.template.metadata.labels",
                 f"Invalid value: {carried}: `selector` does not match template `labels`",
             )
-    claims = [
-        claim.get("metadata", {}).get("name", "")
-        for claim in spec.get("volumeClaimTemplates") or []
-    ]
+    claims = [claim.get("metadata", {}).get("name", "") for claim in spec.get("volumeClaimTemplates") or []]
     for index, claim in enumerate(spec.get("volumeClaimTemplates") or []):
-        yield from _claim_spec(
-            f"spec.volumeClaimTemplates[{index}].spec", claim.get("spec") or {}
-        )
+        yield from _claim_spec(f"spec.volumeClaimTemplates[{index}].spec", claim.get("spec") or {})
     yield from pod_rules.problems("spec.template.spec", template["spec"], claims)
 
 
@@ -153,9 +146,7 @@ def _stateful_set(obj: dict[str, Any]) -> Iterator[Problem]:
             "spec.podManagementPolicy",
             f"Invalid value: \"{policy}\": must be 'OrderedReady' or 'Parallel'",
         )
-    for field, value in (
-        obj["spec"].get("persistentVolumeClaimRetentionPolicy") or {}
-    ).items():
+    for field, value in (obj["spec"].get("persistentVolumeClaimRetentionPolicy") or {}).items():
         if value not in ("Retain", "Delete"):
             path = f"spec.persistentVolumeClaimRetentionPolicy.{field}"
             yield (
@@ -203,11 +194,7 @@ def _service(obj: dict[str, Any]) -> Iterator[Problem]:
     ):
         yield "spec.type", f'Unsupported value: "{spec.get("type")}"'
     ports = spec.get("ports") or []
-    if (
-        not ports
-        and spec.get("clusterIP") != "None"
-        and spec.get("type") != "ExternalName"
-    ):
+    if not ports and spec.get("clusterIP") != "None" and spec.get("type") != "ExternalName":
         yield "spec.ports", "Required value"
     names: set[str] = set()
     numbers: set[tuple[int, str]] = set()
