@@ -9,6 +9,7 @@ import yaml
 from starlette.requests import Request
 from starlette.responses import Response
 
+from deployments.sandbox import protobuf
 from deployments.sandbox.errors import ApiError
 
 LARGEST_BODY = 3 * 1024 * 1024
@@ -52,6 +53,8 @@ def parse(
     content: bytes, media_type: str, allowed: tuple[str, ...] = (JSON_TYPE, "application/yaml", "")
 ) -> Any:
     """A body as Python values. Raises ApiError 415 for another media type and 400 for what cannot be read."""
+    if media_type == protobuf.MEDIA_TYPE:
+        return protobuf.parse(content)
     if media_type not in allowed:
         raise ApiError(
             415,

@@ -141,6 +141,20 @@ def entries(obj: Object) -> list[Entry]:
     return list(obj.get("metadata", {}).get("managedFields") or [])
 
 
+def readable(given: Any, otherwise: list[Entry]) -> list[Entry]:
+    """The entries that a client sent, without those that cannot be read; `otherwise` if it sent none at all."""
+    if not isinstance(given, list):
+        return otherwise
+    return [
+        each
+        for each in given
+        if isinstance(each, dict)
+        and isinstance(each.get("fieldsV1"), dict)
+        and each.get("manager")
+        and each.get("operation") in ("Apply", "Update")
+    ]
+
+
 def entry(
     obj: Object,
     manager: str,

@@ -205,8 +205,11 @@ class Store:
             else:
                 meta.pop(field, None)
         wanted["apiVersion"], wanted["kind"] = current["apiVersion"], current["kind"]
-        if track and "managedFields" in old:
-            meta["managedFields"] = old["managedFields"]
+        if track:
+            # A client may rewrite the books (kubectl does, when it moves to server-side apply), but not lose them.
+            meta["managedFields"] = ownership.readable(
+                meta.get("managedFields"), old.get("managedFields") or []
+            )
         admission.prepare(self, kind, wanted, current)
         if wanted == current:
             return current
