@@ -5,12 +5,14 @@ console. Views ask with `@requires(...)`, querysets with `sees_platform(user)`, 
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import wraps
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, Group
+from django.contrib.auth.models import Permission as DjangoPermission
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 
@@ -46,14 +48,25 @@ MATRIX: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: frozenset({Permission.VIEW}),
 }
 
-type_of_user = User | AnonymousUser
+Person = User | AnonymousUser
+View = Callable[..., HttpResponse]
 
 
-def can(user: type_of_user, permission: Permission) -> bool:
-    return user.is_active and user.has_perm(f"console.{permission}")
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """What one person holds, read in one query and kept with the user object of the request."""
+
+    permissions: frozenset[str]
+    groups: frozenset[str]
 
 
-def sees_platform(user: type_of_user) -> bool:
+def can(user: Person, permission: Permission) -> bool:
+    if not user.is_active or isinstance(user, AnonymousUser):
+        return False
+    return user.is_superuser or permission in _grants(user).permissions
+
+
+def sees_platform(user: Person) -> bool:
     """True for people who run the platform; tenants see only what is shared with them, in the portal."""
     return can(user, Permission.VIEW)
 
@@ -62,14 +75,30 @@ def role_of(user: User) -> str:
     """The widest platform role, for display; empty for tenants."""
     if user.is_superuser:
         return "Superuser"
-    held = {group.name for group in user.groups.all()}
-    return next((role.value.capitalize() for role in Role if role in held), "")
+    return next((role.value.capitalize() for role in Role if role in _grants(user).groups), "")
 
 
-def requires(permission: Permission) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
-    """A view for people who may do this. Without the console's sight a page does not exist; without the right it is refused."""
+def _grants(user: User) -> Grants:
+    held: Grants | None = getattr(user, "_console_grants", None)
+    if held is None:
+        rows = list(
+            Group.objects.filter(user=user).values_list(
+                "name", "permissions__codename", "permissions__content_type__app_label"
+            )
+        )
+        codes = frozenset(code for _, code, app in rows if app == "console")
+        held = Grants(codes, frozenset(name for name, _, _ in rows))
+        user._console_grants = held  # type: ignore[attr-defined]
+    return held
 
-    def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+
+def requires(permission: Permission) -> Callable[[View], View]:
+    """A view for people who may do this.
+
+    Who does not see the console finds no page (404); who sees it but lacks the right is refused (403).
+    """
+
+    def decorate(view: View) -> View:
         @login_required
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -79,17 +108,14 @@ def requires(permission: Permission) -> Callable[[Callable[..., HttpResponse]], 
                 raise PermissionDenied
             return view(request, *args, **kwargs)
 
-        guarded.permission = permission  # type: ignore[attr-defined]
+        guarded.permission = permission
         return guarded
 
     return decorate
 
 
-def sync_roles(**_: object) -> None:
+def sync_roles(**signal: object) -> None:
     """Makes the groups carry exactly the matrix. Runs after every migration."""
-    from django.contrib.auth.models import Group
-    from django.contrib.auth.models import Permission as DjangoPermission
-
     known = {p.codename: p for p in DjangoPermission.objects.filter(content_type__app_label="console")}
     for role, permissions in MATRIX.items():
         group, _ = Group.objects.get_or_create(name=role.value)

@@ -1,4 +1,4 @@
-"""The few account pages of allauth that we offer, under /accounts/; sign-in and sign-out have addresses of their own."""
+"""The few account pages of allauth that we offer, under /accounts/; sign-in and sign-out stand in urls.py."""
 
 from allauth.account import views
 from django.urls import path, re_path

@@ -23,7 +23,9 @@ def page(
 ) -> HttpResponse:
     """The page, or for htmx only the named part of the same template ("page.html#fragment")."""
     htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
-    wanted = f"{template}#{fragment}" if fragment and htmx and not htmx.boosted else template
+    # Going back in the history asks by htmx as well, but for the whole page.
+    partial = fragment and htmx and not htmx.boosted and not htmx.history_restore_request
+    wanted = f"{template}#{fragment}" if partial else template
     response = render(request, wanted, context, status=status)
     response.headers["Vary"] = "HX-Request"
     return response

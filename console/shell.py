@@ -1,11 +1,14 @@
 """What the frame around every page shows: who is signed in, and how many deployments there are."""
 
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 
 from console.access import Permission, can, role_of, sees_platform
+from console.models import User
+from deployments.models import Deployment
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -20,6 +23,12 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             "initials": user.initials,
             "role": role_of(user) or "Tenant",
             "sees_platform": sees_platform(user),
+            "deployment_count": partial(_deployments, user),
         },
         "may": {permission.name.lower(): can(user, permission) for permission in Permission},
     }
+
+
+def _deployments(user: User) -> int:
+    """Counted only when the frame is drawn, so that polled fragments do without."""
+    return Deployment.objects.visible_to(user).count()

@@ -193,7 +193,8 @@ def _look_up(spec: DeploymentSpec) -> tuple[CatalogModel, Endpoint, list[Organiz
         problems.append(Problem("spec.sharing.organizations", f"There is no organisation {missing}."))
     if problems:
         raise InvalidDocument(problems)
-    assert model is not None and endpoint is not None
+    assert model is not None
+    assert endpoint is not None
     return model, endpoint, organizations
 
 

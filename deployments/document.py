@@ -16,6 +16,7 @@ import yaml
 from deployments import rules
 from deployments.arguments import judge as judge_arguments
 from deployments.environment import judge as judge_variable
+from deployments.plain_yaml import PlainLoader
 from deployments.rules import Refused
 from deployments.spec import (
     GPU_RESOURCE,
@@ -68,7 +69,7 @@ def read(text: str | bytes) -> DeploymentSpec:
     if len(text) > LARGEST_DOCUMENT:
         raise InvalidDocument([Problem("document", f"It is larger than {LARGEST_DOCUMENT // 1024} KiB.")])
     try:
-        raw = yaml.load(text, Loader=_PlainLoader)  # noqa: S506  (a safe loader without aliases)
+        raw = yaml.load(text, Loader=PlainLoader)  # noqa: S506  (a safe loader without aliases)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         where = getattr(error, "problem_mark", None)
         line = f" at line {where.line + 1}" if where else ""
@@ -390,28 +391,3 @@ class _Section:
             except Refused as refused:
                 self.note(f"{key}[{index}]", str(refused))
         return tuple(values)
-
-
-class _PlainLoader(yaml.SafeLoader):
-    """A safe loader without aliases, so that a small text cannot unfold into a large one, nor repeat a key."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.events.AliasEvent):
-            raise ValueError("aliases are not allowed")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
-        doubles = {key for key in keys if isinstance(key, str) and keys.count(key) > 1}
-        if doubles:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"the key {min(doubles)} stands twice", node.start_mark
-            )
-        return super().construct_mapping(node, deep)
-
-
-# Version-like values (1.10, 0644) must stay what was written; quantities and tags are text.
-_PlainLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}

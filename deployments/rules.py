@@ -115,7 +115,7 @@ def choice(words: type[Word]) -> Callable[[Any], Any]:
 
     def rule(raw: object) -> Word:
         try:
-            return words(raw)
+            return words(str(raw))
         except ValueError:
             raise Refused(f"“{str(raw)[:40]}” is not known. Choose one of: {', '.join(words)}.") from None
 
