@@ -69,6 +69,7 @@ class Autoscaler:
             self._fail(hpa, "AbleToScale", "FailedGetScale", message, now)
             return
         current = int(target["spec"].get("replicas", 1))
+        self._histories.setdefault(hpa["metadata"]["uid"], History()).begin(now, current)
         lowest, highest = int(spec.get("minReplicas") or 1), int(spec["maxReplicas"])
         if current == 0:
             self._disabled(hpa, now)
@@ -113,7 +114,7 @@ class Autoscaler:
         highest: int,
         now: datetime,
     ) -> None:
-        history = self._histories.setdefault(hpa["metadata"]["uid"], History())
+        history = self._histories[hpa["metadata"]["uid"]]
         limited = ("DesiredWithinRange", "the desired count is within the acceptable range")
         able = ("ReadyForNewScale", "recommended size matches current size")
         if verdict.readings:

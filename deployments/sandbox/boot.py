@@ -51,8 +51,9 @@ class Boot:
     # Paths that answer 200 without a key, for probes.
     open_paths: tuple[str, ...] = ()
     memory_bytes: int = 64 * 1024**2
-    # The model whose weights this start leaves on the volume, and the uid of the volume's claim ("" for none).
+    # The model whose weights this start fetches, when they are complete, and the uid of their volume's claim.
     downloaded: str = ""
+    downloaded_at: float = 0.0
     weights_claim: str = ""
 
 
@@ -88,6 +89,9 @@ class Script:
 
     def __init__(self, version: str) -> None:
         self.at = 0.0
+        # The model whose weights have been fetched so far.
+        self.downloaded = ""
+        self.downloaded_at = 0.0
         self.version = version
         self._lines: list[LogLine] = []
 
@@ -106,7 +110,14 @@ class Script:
     def ends(self, code: int, reason: str = "Error", message: str = "", **more: Any) -> Boot:
         """The process ends now, without ever having served."""
         return Boot(
-            tuple(self._lines), exits_at=self.at, exit_code=code, exit_reason=reason, message=message, **more
+            tuple(self._lines),
+            exits_at=self.at,
+            exit_code=code,
+            exit_reason=reason,
+            message=message,
+            downloaded=self.downloaded,
+            downloaded_at=self.downloaded_at,
+            **more,
         )
 
     def fails_in_engine(self, error: str, process: str = ENGINE_CORE, **more: Any) -> Boot:

@@ -245,10 +245,15 @@ class Container:
 
     def _serve(self, pod: Object, boot: Boot) -> None:
         self._serving = True
-        if boot.weights_claim and boot.downloaded:
-            self._all.cached.setdefault(boot.weights_claim, set()).add(boot.downloaded)
+        self._keep_weights(boot.serves_at or 0.0)
         if boot.config is not None:
             self.engine_url = self._all.engines.open(self.key, boot.config, lambda line: self._log(pod, line))
+
+    def _keep_weights(self, elapsed: float) -> None:
+        """What this start has downloaded stays on the volume, however the start went on."""
+        boot = self.boot
+        if boot is not None and boot.weights_claim and boot.downloaded and boot.downloaded_at <= elapsed:
+            self._all.cached.setdefault(boot.weights_claim, set()).add(boot.downloaded)
 
     def _probe(self, pod: Object, probe: Probe, boot: Boot, now: datetime) -> bool:
         """One probe; false when it ended the container."""
@@ -297,6 +302,7 @@ class Container:
 
     def _exit(self, pod: Object, now: datetime, code: int, reason: str, message: str = "") -> None:
         elapsed, started = self._elapsed(now), self._started_at or now
+        self._keep_weights(elapsed)
         if self._serving:
             self._all.engines.fail(self.key)
         if code and not message and self.spec.get("terminationMessagePolicy") == "FallbackToLogsOnError":

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from deployments.sandbox.autoscaler import Autoscaler
@@ -33,6 +34,8 @@ TICK_SECONDS = 0.2
 # A round that changes something is followed by another; more than this many in one tick would be a controller that
 # argues with itself, and the next tick may have it.
 _ROUNDS = 12
+_AFTER_FAILURE_SECONDS = 5
+_log = logging.getLogger(__name__)
 
 
 class Controllers:
@@ -80,7 +83,7 @@ class Controllers:
             self.engines.begin(self._wake.set)
         try:
             while True:
-                self.tick()
+                self._guarded_tick()
                 # Its own writes were seen by its last round; only what comes later shall wake it.
                 self._wake.clear()
                 await asyncio.sleep(TICK_SECONDS)
@@ -89,6 +92,15 @@ class Controllers:
             end()
             if isinstance(self.engines, Engines):
                 self.engines.close_all()
+
+    def _guarded_tick(self) -> None:
+        """A tick that survives an object which a controller cannot digest: the rest of the cluster goes on later."""
+        try:
+            self.tick()
+        except Exception:
+            _log.exception("A controller failed; the next tick is in %s seconds.", _AFTER_FAILURE_SECONDS)
+            self._seen = self._store.revision
+            self.due = self._now() + timedelta(seconds=_AFTER_FAILURE_SECONDS)
 
     async def _rest(self) -> None:
         """Sleep until something is due or was written since the last tick."""

@@ -35,6 +35,11 @@ class History:
     recommendations: list[tuple[datetime, int]] = field(default_factory=list)
     changes: list[tuple[datetime, int]] = field(default_factory=list)
 
+    def begin(self, now: datetime, current: int) -> None:
+        """The count that was found at first is the first recommendation, so that the windows hold it too."""
+        if not self.recommendations:
+            self.recommendations.append((now, current))
+
     def scaled(self, now: datetime, change: int) -> None:
         """Remember that the count was changed by so many."""
         self.changes.append((now, change))

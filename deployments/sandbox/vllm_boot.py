@@ -176,6 +176,7 @@ def _get_weights(around: Surroundings, command: ServeCommand, script: Script, we
     script.wait(seconds)
     taken = f"Time spent downloading weights for {command.model}: {seconds:.6f} seconds"
     script.say(WORKER, "weight_utils.py:413", taken)
+    script.downloaded, script.downloaded_at = command.model, script.at
     return None
 
 
@@ -199,9 +200,9 @@ def _check_cache(
     if length * per_token > kv_bytes:
         return script.fails_in_engine(
             f"ValueError: To serve at least one request with the models's max seq len ({length}),"
-            f" ({length * per_token / GIB:.2f} GiB KV cache is needed, which is larger than the available KV"
-            f" cache memory ({kv_bytes / GIB:.2f} GiB). Based on the available memory, the estimated maximum model length is"
-            f" {kv_bytes // per_token}."
+            f" ({length * per_token / GIB:.2f} GiB KV cache is needed, which is larger than the available"
+            f" KV cache memory ({kv_bytes / GIB:.2f} GiB). Based on the available memory, the estimated maximum"
+            f" model length is {kv_bytes // per_token}."
         )
     tokens = kv_bytes // per_token
     script.say(ENGINE_CORE, "kv_cache_utils.py:1087", f"GPU KV cache size: {tokens:,} tokens")
@@ -261,7 +262,8 @@ def _serve(
         port=0 if command.options.get("host") in ("127.0.0.1", "localhost") else port,
         open_paths=_OPEN_PATHS + (() if _api_key(around, command) else ("/v1/models",)),
         memory_bytes=HOST_BASE_BYTES + weights,
-        downloaded="" if command.model.startswith("/") else command.model,
+        downloaded=script.downloaded,
+        downloaded_at=script.downloaded_at,
     )
 
 
