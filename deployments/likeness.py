@@ -14,8 +14,8 @@ from typing import Any
 from deployments import quantity
 
 _MERGE_KEYS = ("name", "containerPort", "port", "mountPath", "key", "type", "path", "host")
-_QUANTITY_MAPS = {"requests", "limits", "allocatable", "capacity", "hard"}
-_QUANTITY_FIELDS = {"storage", "sizeLimit"}
+#: Only where the schema has quantities: an argument "1000m" is not the argument "1".
+_QUANTITY_NAMES = {"requests", "limits", "storage", "sizeLimit"}
 
 
 def is_like(desired: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
@@ -41,7 +41,8 @@ def _in_stored_form(desired: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**rest, "data": {**(rest.get("data") or {}), **encoded}}
 
 
-def _compare(desired: Any, live: Any, path: str, found: list[str]) -> None:
+def _compare(desired: Any, live: Any, path: str, found: list[str], of_quantities: bool = False) -> None:
+    """`of_quantities`: this is a quantity, or a map of them."""
     if desired is None or (live is None and not desired):
         # Nothing, an empty list and False are not stored.
         return
@@ -50,10 +51,11 @@ def _compare(desired: Any, live: Any, path: str, found: list[str]) -> None:
             found.append(path)
             return
         for key, value in desired.items():
-            _compare(value, live.get(key), f"{path}.{key}" if path else key, found)
+            quantities = of_quantities or key in _QUANTITY_NAMES
+            _compare(value, live.get(key), f"{path}.{key}" if path else key, found, quantities)
     elif isinstance(desired, list | tuple):
         _compare_lists(list(desired), live, path, found)
-    elif desired != live and not _same_quantity(desired, live, path):
+    elif desired != live and not (of_quantities and _same_quantity(desired, live)):
         found.append(path)
 
 
@@ -85,11 +87,8 @@ def _merge_key(items: list[Any]) -> str | None:
     return None
 
 
-def _same_quantity(desired: Any, live: Any, path: str) -> bool:
-    """ "0.5" is stored as "500m", and 1 as "1"; only where the schema has quantities."""
-    *_, parent, last = ("", *path.rsplit(".", 2)) if "." in path else ("", "", path)
-    if parent not in _QUANTITY_MAPS and last not in _QUANTITY_FIELDS:
-        return False
+def _same_quantity(desired: Any, live: Any) -> bool:
+    """ "0.5" is stored as "500m", and 1 as "1"."""
     try:
         return quantity.parse(str(desired)) == quantity.parse(str(live))
     except ValueError:

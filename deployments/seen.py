@@ -1,0 +1,142 @@
+"""The values that go into a judgement (Seen) and come out of it (Status). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from deployments.kube.decode import Autoscaler, Claim, Event, Pod, StatefulSet
+from deployments.spec import DeploymentSpec
+from deployments.vocabulary import DesiredState, Phase, Tone
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRefusal:
+    """Why the reconciler could not write the deployment to the cluster."""
+
+    code: str
+    sentence: str
+    remedy: str
+    terminal: bool
+    """True: somebody has to change something; False: it is tried again."""
+
+    @classmethod
+    def from_mapping(cls, raw: Mapping[str, Any] | None) -> StoredRefusal | None:
+        if not raw:
+            return None
+        words = {key: str(raw.get(key, "")) for key in ("code", "sentence", "remedy")}
+        return cls(**words, terminal=bool(raw.get("terminal", True)))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One deployment: what is wanted, and everything that one look at its cluster showed of it."""
+
+    spec: DeploymentSpec
+    revision: int
+    """The newest revision."""
+    desired: DesiredState
+    asked_at: datetime
+    """When somebody last changed what is wanted."""
+    observed_at: datetime
+    applied_revision: int = 0
+    """The revision that the workload carries."""
+    refusal: StoredRefusal | None = None
+    workload: StatefulSet | None = None
+    pods: Sequence[Pod] = ()
+    claims: Sequence[Claim] = ()
+    events: Sequence[Event] = ()
+    autoscaler: Autoscaler | None = None
+    logs: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Last lines of dead containers, by pod."""
+    revisions: Mapping[str, int] = field(default_factory=dict)
+    """Which of our revisions a pod of a controller revision (its hash) runs."""
+    last_phase: Phase | None = None
+    last_wanted: int = 0
+
+    def events_of(self, kind: str, name: str) -> list[Event]:
+        return [e for e in self.events if e.involved_object.kind == kind and e.involved_object.name == name]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaStatus:
+    """One pod as people see it."""
+
+    name: str
+    label: str
+    tone: Tone
+    sentence: str = ""
+    """Why it does not serve; empty when it does or is on its way."""
+    node: str = ""
+    restarts: int = 0
+    since: datetime | None = None
+    """Since when it has been in this state."""
+    gpu: str = ""
+    """ "1 × nvidia.com/gpu"."""
+    revision: int | None = None
+    """None: unknown."""
+    current: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine:
+    at: datetime | None
+    kind: str
+    name: str
+    reason: str
+    message: str
+    times: int
+    warning: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the judgement rests on; newest event first, log lines in their order."""
+
+    events: tuple[EventLine, ...] = ()
+    log: tuple[str, ...] = ()
+    log_of: str = ""
+    """The pod of the log lines."""
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Only what JSON knows."""
+        return {
+            "events": [{**asdict(event), "at": _text(event.at)} for event in self.events],
+            "log": list(self.log),
+            "log_of": self.log_of,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is said about a deployment at one moment."""
+
+    phase: Phase
+    sentence: str
+    remedy: str
+    code: str
+    """A stable word for what the sentence says."""
+    ready: int
+    wanted: int
+    revision: int
+    serving_revision: int | None
+    replicas: tuple[ReplicaStatus, ...]
+    remarks: tuple[str, ...]
+    evidence: Evidence
+    observed_at: datetime
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The details for the deployment's own page; only what JSON knows. The rest has columns."""
+        return {
+            "code": self.code,
+            "serving_revision": self.serving_revision,
+            "replicas": [{**asdict(r), "tone": r.tone.value, "since": _text(r.since)} for r in self.replicas],
+            "remarks": list(self.remarks),
+            **self.evidence.to_mapping(),
+        }
+
+
+def _text(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
