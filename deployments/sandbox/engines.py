@@ -23,7 +23,7 @@ from deployments.sandbox.exchange import ClientGone, Exchange
 
 _LOOPBACK = "127.0.0.1"
 _BACKLOG = 256
-# How long /health still answers (503) after an engine has died, and how long a killed stream may take to say so.
+# How long a dead engine still answers: 503 on /health, and the last event of open streams.
 _DEATH_SECONDS = 0.3
 _KEEP_ALIVE_SECONDS = 5
 
@@ -45,10 +45,11 @@ class _Engine:
         self.server: asyncio.Server | None = None
         self.state = ServerState()
         self.state.default_headers = [(b"server", b"uvicorn")]
-        self.tasks: set[asyncio.Task[None]] = set()
         self.closed = False
         self._uvicorn = uvicorn.Config(
             self._application,
+            interface="asgi3",
+            proxy_headers=False,
             http="h11",
             ws="none",
             lifespan="off",
@@ -84,8 +85,6 @@ class _Engine:
     def drop(self) -> None:
         """Listen no longer and cut every connection."""
         self.hush()
-        for task in self.tasks:
-            task.cancel()
         for connection in list(self.state.connections):
             transport = connection.transport
             if isinstance(transport, asyncio.Transport):
@@ -110,6 +109,7 @@ class Engines:
 
     def __init__(self) -> None:
         self._engines: dict[str, _Engine] = {}
+        self._dying: set[_Engine] = set()
         self._failed: set[str] = set()
         self._wake: Callable[[], None] = lambda: None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -157,10 +157,11 @@ class Engines:
         if engine is None:
             return
         engine.core.interrupt(dead=True)
+        self._dying.add(engine)
         try:
-            asyncio.get_running_loop().call_later(_DEATH_SECONDS, engine.drop)
+            asyncio.get_running_loop().call_later(_DEATH_SECONDS, self._bury, engine)
         except RuntimeError:
-            engine.drop()
+            self._bury(engine)
 
     def close(self, key: str) -> None:
         """See EngineHost."""
@@ -172,6 +173,8 @@ class Engines:
         """End every engine."""
         for key in list(self._engines):
             self.close(key)
+        for engine in list(self._dying):
+            self._bury(engine)
 
     def take_failed(self) -> set[str]:
         """See EngineHost."""
@@ -187,6 +190,10 @@ class Engines:
         """See EngineHost."""
         engine = self._engines.get(key)
         return engine.api.extra_load if engine else (0, 0)
+
+    def _bury(self, engine: _Engine) -> None:
+        self._dying.discard(engine)
+        engine.drop()
 
     def _on_failure(self, key: str) -> None:
         self._failed.add(key)
