@@ -206,6 +206,7 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="slipway@localhost")
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
 CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_TIME_LIMIT = 120
@@ -217,12 +218,15 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 180,
+    "socket_connect_timeout": 2,
+    "socket_timeout": 10,
     # kombu sweeps lost messages every 100 s by default, whatever the timeout; the due column makes this a comfort only.
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
 }
 # Messages only carry ids and hints. A tick that nobody took within its period is worth nothing.
 CELERY_BEAT_SCHEDULE = {
+    "heartbeat": {"task": "console.tasks.heartbeat", "schedule": 5.0, "options": {"expires": 5}},
     "reconcile-due": {"task": "deployments.tasks.reconcile_due", "schedule": 5.0, "options": {"expires": 5}},
     "observe-due": {"task": "deployments.tasks.observe_due", "schedule": 2.0, "options": {"expires": 2}},
 }

@@ -4,6 +4,7 @@ What is seen of it lives in observation.py: the two sources of truth never share
 """
 
 import json
+import secrets
 from typing import Any, Self
 
 from django.contrib.auth.models import AnonymousUser
@@ -20,6 +21,10 @@ from deployments.models.catalog import CatalogModel
 from deployments.models.endpoint import Endpoint
 from deployments.spec import DeploymentSpec
 from deployments.vocabulary import DesiredState, Sharing, TlsMode
+
+
+def new_digest_key() -> str:
+    return secrets.token_hex(32)
 
 
 class DeploymentQuerySet(models.QuerySet["Deployment"]):
@@ -47,6 +52,9 @@ class Deployment(models.Model):
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     changed_at = models.DateTimeField(default=timezone.now)
     changed_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+
+    digest_key = models.CharField(max_length=64, default=new_digest_key, editable=False)
+    """Keys the digests of secrets that stand in annotations, so that nobody there can guess a short one."""
 
     reconcile_due_at = models.DateTimeField(null=True, blank=True)
     """When to look next; null: at rest until something changes."""
@@ -95,6 +103,7 @@ class Deployment(models.Model):
             if endpoint.tls == TlsMode.PEM
             else None,
             storage_class=endpoint.storage_class or None,
+            checksum_key=self.digest_key.encode(),
         )
 
 
