@@ -107,7 +107,7 @@ def check_growth(store: Store, current: Object, wanted: Object) -> None:
 
 
 def _claim(old: dict[str, Any], new: dict[str, Any]) -> list[Problem]:
-    ignored = ("resources", "volumeName")
+    ignored: tuple[str, ...] = ("resources", "volumeName")
     if old.get("volumeName") and old["volumeName"] != new.get("volumeName"):
         ignored = ("resources",)
     if _without(old, ignored) != _without(new, ignored):

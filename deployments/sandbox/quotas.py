@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -83,8 +83,8 @@ _MUST_BE_SAID = (
 )
 
 
-def _used(store: Store, namespace: str) -> Counter[str]:
-    total: Counter[str] = Counter()
+def _used(store: Store, namespace: str) -> dict[str, Decimal]:
+    total: dict[str, Decimal] = defaultdict(Decimal)
     for plural in COUNTED:
         for obj in store.list(plural, namespace):
             if plural == "pods" and (obj.get("status") or {}).get("phase") in (
@@ -93,7 +93,7 @@ def _used(store: Store, namespace: str) -> Counter[str]:
             ):
                 continue
             for name, amount in _asked(plural, obj).items():
-                total[name] += amount  # type: ignore[assignment]
+                total[name] += amount
     return total
 
 

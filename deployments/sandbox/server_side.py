@@ -50,7 +50,7 @@ def apply(
             before = paths
         else:
             others.append((entry, paths))
-    _check_conflicts(others, contested, force)
+    _check_conflicts([other for other in others if not _is_predecessor(other[0], manager)], contested, force)
     merged = _merge(base, applied, root)
     shared = {
         path[:length] for _entry, paths in others for path in paths for length in range(1, len(path) + 1)
@@ -138,6 +138,11 @@ def _check_conflicts(
         raise ApiError(
             409, f"Apply failed with {count}: {told}", reason="Conflict", details={"causes": causes}
         )
+
+
+def _is_predecessor(entry: dict[str, Any], manager: str) -> bool:
+    """kubectl may take over what it applied itself before it learned server-side apply."""
+    return manager == "kubectl" and entry["manager"] == "kubectl-client-side-apply"
 
 
 def _merge(live: Any, applied: Any, node: schema.Node) -> Any:

@@ -61,12 +61,25 @@ async def keep(store: Store, path: Path) -> None:
     """Save after every change, at most once a second, until cancelled; then a last time."""
     changed = asyncio.Event()
     unsubscribe = store.subscribe(changed.set)
+    writing: asyncio.Future[None] | None = None
     try:
         while True:
             await changed.wait()
             changed.clear()
-            await asyncio.to_thread(write_private, path, encode(store))
+            writing = asyncio.ensure_future(asyncio.to_thread(_write, path, encode(store)))
+            await asyncio.shield(writing)
             await asyncio.sleep(_SECONDS_BETWEEN)
     finally:
         unsubscribe()
-        write_private(path, encode(store))
+        # A thread cannot be cancelled; its older state must not overtake the last one.
+        if writing is not None:
+            await writing
+        _write(path, encode(store))
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        write_private(path, content)
+    except OSError as problem:
+        # A full disk is no reason to take the cluster away; the next change tries again.
+        _log.warning("The state was not saved: %s.", problem)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -84,7 +84,7 @@ class Store:
         obj = self.get(*place) if place else None
         return (place[0], obj) if place and obj else None
 
-    def dependents(self, uid: str) -> list[tuple[str, str, str]]:
+    def dependents(self, uid: str) -> Sequence[tuple[str, str, str]]:
         """(plural, namespace, name) of every object that names `uid` as an owner."""
         return sorted(self._dependents.get(uid, ()))
 

@@ -75,8 +75,8 @@ class Watch:
                     yield _line("ERROR", problem.body())
                     return
                 for write in writes:
-                    if line := self._event(write):
-                        yield line
+                    if (told := self._event(write)) is not None:
+                        yield told
                 self._revision = max(self._revision, writes[-1].revision if writes else 0)
                 now = loop.time()
                 if now >= end:

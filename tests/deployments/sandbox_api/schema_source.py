@@ -78,7 +78,9 @@ def _reduce(node: dict[str, Any], waiting: list[str]) -> dict[str, Any]:
 
 def text(schemas: dict[str, Any]) -> str:
     """One definition a line, so that a change can be read."""
-    lines = [f"{json.dumps(name)}:{json.dumps(schema, separators=(',', ':'))}" for name, schema in schemas.items()]
+    lines = [
+        f"{json.dumps(name)}:{json.dumps(schema, separators=(',', ':'))}" for name, schema in schemas.items()
+    ]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
