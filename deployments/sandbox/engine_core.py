@@ -125,13 +125,14 @@ class EngineCore:
             cached = self._look_up(job.prompt)
             await self._prefill(job, cached)
             told = [0] * job.choices
-            longest = self._length(job)
-            sources = [pieces(f"{job.seed} {index}" if index else job.seed) for index in range(job.choices)]
+            seeds = [f"{job.seed} {index}" if index else job.seed for index in range(job.choices)]
+            sources = [pieces(seed) for seed in seeds]
+            ends = [_end(job, seed) for seed in seeds]
             texts, open_choices = [""] * job.choices, set(range(job.choices))
             while open_choices:
                 step = []
                 for index in sorted(open_choices):
-                    piece = self._piece(job, index, next(sources[index]), texts, told, longest)
+                    piece = self._piece(job, index, next(sources[index]), texts, told, ends[index])
                     step.append(piece)
                     if piece.finish_reason:
                         open_choices.discard(index)
@@ -261,13 +262,8 @@ class EngineCore:
             key &= 0xFFFFFFFF
         return keys
 
-    def _length(self, job: Job) -> int:
-        """Tokens of each choice when nothing stops it earlier."""
-        natural = job.max_tokens if job.ignore_eos else max(natural_length(job.seed), job.min_tokens)
-        return min(natural, job.max_tokens)
-
     def _piece(
-        self, job: Job, index: int, text: str, texts: list[str], told: list[int], longest: int
+        self, job: Job, index: int, text: str, texts: list[str], told: list[int], end: tuple[int, str]
     ) -> Piece:
         told[index] += 1
         if self.aborting:
@@ -279,12 +275,7 @@ class EngineCore:
                 kept = whole[len(texts[index]) : found] if found > len(texts[index]) else ""
                 return Piece(index, kept, "stop", stop)
         texts[index] = whole
-        if told[index] < longest:
-            return Piece(index, text)
-        stopped = longest < job.max_tokens or (
-            not job.ignore_eos and natural_length(job.seed) == job.max_tokens
-        )
-        return Piece(index, text, "stop" if stopped else "length")
+        return Piece(index, text, end[1] if told[index] >= end[0] else None)
 
     # Counting
 
@@ -349,3 +340,9 @@ class EngineCore:
         if self._stats is not None:
             self._stats.cancel()
             self._stats = None
+
+
+def _end(job: Job, seed: str) -> tuple[int, str]:
+    """After how many tokens a choice ends when no stop string ends it, and the finish reason."""
+    natural = job.max_tokens + 1 if job.ignore_eos else max(natural_length(seed), job.min_tokens)
+    return (natural, "stop") if natural <= job.max_tokens else (job.max_tokens, "length")

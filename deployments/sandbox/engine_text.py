@@ -77,8 +77,9 @@ def fingerprint(text: str) -> str:
 
 
 def natural_length(seed: str) -> int:
-    """How many tokens the model says by itself before it stops."""
-    return _chance(f"length {seed}").randint(_SHORTEST, _LONGEST)
+    """How many tokens the model says by itself before it stops, at the end of a sentence."""
+    wanted = _chance(f"length {seed}").randint(_SHORTEST, _LONGEST)
+    return next(count for count, piece in enumerate(pieces(seed), 1) if count >= wanted and piece == ".")
 
 
 def pieces(seed: str) -> Iterator[str]:

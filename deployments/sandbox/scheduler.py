@@ -61,18 +61,21 @@ class Scheduler:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._told: dict[str, str] = {}
+        self._seen = -1
 
     def step(self, now: datetime) -> datetime | None:
         """Place every pod that fits; nothing here waits for a time."""
+        if self._store.revision == self._seen:
+            return None
+        self._seen = self._store.revision
         pods = self._store.list("pods")
         waiting = [
             pod
             for pod in pods
             if not pod["spec"].get("nodeName") and not pod["metadata"].get("deletionTimestamp")
         ]
-        self._told = {
-            uid: told for uid, told in self._told.items() if any(p["metadata"]["uid"] == uid for p in waiting)
-        }
+        present = {pod["metadata"]["uid"] for pod in waiting}
+        self._told = {uid: told for uid, told in self._told.items() if uid in present}
         if not waiting:
             return None
         nodes = {node["metadata"]["name"]: _Node(node) for node in self._store.list("nodes")}

@@ -89,6 +89,7 @@ def test_stream_and_whole_answer_say_the_same(http: httpx.Client) -> None:
     assert whole["message"]["content"] == streamed
     assert whole["finish_reason"] == "stop"
     assert len(streamed.split()) > 10
+    assert streamed.endswith(".")
 
 
 def test_an_event_may_carry_no_text(http: httpx.Client) -> None:

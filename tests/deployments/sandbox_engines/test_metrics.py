@@ -87,8 +87,8 @@ def test_counters_and_histograms_have_created_gauges(fresh: httpx.Client) -> Non
         (
             "vllm:e2e_request_latency_seconds",
             (
-                "0.3 0.5 0.8 1.0 1.5 2.0 2.5 5.0 10.0 15.0 20.0 30.0 40.0 50.0 60.0 120.0 240.0 480.0 960.0 1920.0 7680.0"
-                " +Inf"
+                "0.3 0.5 0.8 1.0 1.5 2.0 2.5 5.0 10.0 15.0 20.0 30.0 40.0 50.0 60.0 120.0 240.0 480.0 960.0 1920.0"
+                " 7680.0 +Inf"
             ),
         ),
         ("vllm:request_prompt_tokens", "1.0 2.0 5.0 10.0 20.0 50.0 100.0 200.0 500.0 +Inf"),
