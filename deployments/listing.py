@@ -175,7 +175,7 @@ def rows(
         .select_related("model", "current")
         .defer("current__secrets", "observation__details", *_sealed())
         .annotate(
-            rank=_rank(),
+            rank=by_urgency(),
             ready_count=Coalesce(F("observation__ready"), Value(0)),
             engine_kind=F("current__document__spec__engine__kind"),
             engine_tag=F("current__document__spec__engine__tag"),
@@ -254,7 +254,8 @@ def _in_state(state: str) -> Q:
     return Q(shown__in=[phase.value for phase in STATES[state][1]]) if state else Q()
 
 
-def _rank() -> Case:
+def by_urgency() -> Case:
+    """The place of the phase in ORDER; needs `shown`."""
     return Case(
         *(
             When(shown__in=[phase.value for phase in phases], then=Value(place))

@@ -1,0 +1,119 @@
+"""The configuration of a deployment as facts, and the place where its metrics appear."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.views.decorators.http import require_safe
+
+from console.access import Permission, requires
+from console.http import Request, page
+from console.presentation import figures
+from deployments.spec import DeploymentSpec
+from deployments.views.frame import find, head
+from deployments.vocabulary import LimitScope
+
+Facts = list[tuple[str, str]]
+
+
+@require_safe
+@requires(Permission.VIEW)
+def settings(request: Request, name: str) -> HttpResponse:
+    """Everything that the current revision says; secret values are only said to be set."""
+    deployment, standing, now = find(request, name)
+    spec = deployment.spec
+    context: dict[str, Any] = head(deployment, standing, "deployment_configuration", now) | {
+        "sections": _sections(spec, deployment.model.name),
+        "arguments": "\n".join(spec.engine.arguments),
+        "variables": spec.environment,
+        "number": deployment.current.number,  # type: ignore[union-attr]
+        "saved_at": deployment.current.created_at,  # type: ignore[union-attr]
+        "saved_by": deployment.current.author or "the command line",  # type: ignore[union-attr]
+    }
+    return page(request, "deployments/configuration.html", context)
+
+
+@require_safe
+@requires(Permission.VIEW)
+def metrics(request: Request, name: str) -> HttpResponse:
+    deployment, standing, now = find(request, name)
+    return page(request, "deployments/metrics.html", head(deployment, standing, "deployment_metrics", now))
+
+
+def _sections(spec: DeploymentSpec, model: str) -> list[tuple[str, Facts]]:
+    engine, resources, scaling = spec.engine, spec.resources, spec.autoscaling
+    return [
+        (
+            "General",
+            [
+                ("Name", spec.name),
+                ("Description", spec.description),
+                ("Model", model),
+                ("Endpoint", spec.endpoint),
+            ],
+        ),
+        (
+            "Engine",
+            [
+                ("Engine", engine.kind.label),
+                ("Image", engine.reference),
+                (
+                    "Replicas",
+                    f"{scaling.min_replicas} to {scaling.max_replicas}, by load"
+                    if scaling.enabled
+                    else str(engine.replicas),
+                ),
+                ("Volume per replica", engine.volume),
+            ],
+        ),
+        (
+            "Resources per replica",
+            [
+                ("CPU", f"{resources.cpu_request} requested, {resources.cpu_limit or 'no'} limit"),
+                ("Memory", f"{resources.memory_request} requested, {resources.memory_limit} limit"),
+                ("GPUs", f"{resources.gpu.count} × {resources.gpu.resource}"),
+                ("GPU product", resources.gpu.product or "Any"),
+            ],
+        ),
+        (
+            "Autoscaling",
+            [
+                ("Replicas", f"{scaling.min_replicas} to {scaling.max_replicas}"),
+                ("Scales on", f"{scaling.metric.label} above {scaling.threshold} % of the request"),
+            ]
+            if scaling.enabled
+            else [("Autoscaling", "Off")],
+        ),
+        ("Rate limits", _limits(spec)),
+        ("Price", _price(spec)),
+    ]
+
+
+def _limits(spec: DeploymentSpec) -> Facts:
+    limits = spec.rate_limits.by_scope()
+    if not limits:
+        return [("Limits", "None")]
+    rows = []
+    for scope in LimitScope:
+        limit = limits.get(scope)
+        parts = []
+        if limit and limit.tokens_per_minute:
+            parts.append(f"{limit.tokens_per_minute:,} tokens/min")
+        if limit and limit.requests_per_minute:
+            parts.append(f"{limit.requests_per_minute:,} requests/min")
+        rows.append(
+            (
+                f"Per {scope.label if scope is LimitScope.API_KEY else scope.label.lower()}",
+                ", ".join(parts) or "None",
+            )
+        )
+    return rows
+
+
+def _price(spec: DeploymentSpec) -> Facts:
+    price = spec.pricing
+    if price is None:
+        return [("Price", "Not set: usage is recorded without a price")]
+    return [
+        ("Input", f"{figures.money(price.input_per_million, price.currency)} per 1M tokens"),
+        ("Output", f"{figures.money(price.output_per_million, price.currency)} per 1M tokens"),
+    ]

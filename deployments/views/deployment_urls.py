@@ -1,0 +1,21 @@
+"""Addresses below /deployments/."""
+
+from django.urls import path
+
+from deployments.views import actions, configuration, deployments, documents, logs, rollout, sharing
+
+urlpatterns = [
+    path("deployments/", deployments.listed, name="deployment_list"),
+    path("deployments/import/", documents.import_document, name="deployment_import"),
+    path("deployments/<slug:name>/", rollout.detail, name="deployment_detail"),
+    path("deployments/<slug:name>/configuration/", configuration.settings, name="deployment_configuration"),
+    path("deployments/<slug:name>/metrics/", configuration.metrics, name="deployment_metrics"),
+    path("deployments/<slug:name>/logs/", logs.log, name="deployment_logs"),
+    path("deployments/<slug:name>/sharing/", sharing.manage, name="deployment_sharing"),
+    path("deployments/<slug:name>/yaml/", documents.manifests, name="deployment_yaml"),
+    path("deployments/<slug:name>/yaml/document/", documents.download, name="deployment_download"),
+    path("deployments/<slug:name>/stop/", actions.stop, name="deployment_stop"),
+    path("deployments/<slug:name>/start/", actions.start, name="deployment_start"),
+    path("deployments/<slug:name>/delete/", actions.delete, name="deployment_delete"),
+    path("deployments/<slug:name>/look-again/", actions.look_again, name="deployment_look_again"),
+]
