@@ -13,35 +13,38 @@ from dataclasses import dataclass, field
 
 _WHOLE = frozenset(
     (
-        "tensor-parallel-size pipeline-parallel-size data-parallel-size max-num-seqs max-num-batched-tokens port"
-        " shutdown-timeout block-size max-num-queued-reqs max-num-queued-tokens seed max-logprobs uvicorn-timeout"
-        " kv-cache-memory-bytes swap-space max-loras max-lora-rank num-gpu-blocks-override max-parallel-loading-"
-        " workers api-server-count data-parallel-rank data-parallel-size-local long-prefill-token-threshold"
+        "tensor-parallel-size pipeline-parallel-size data-parallel-size max-num-seqs max-num-batched-tokens"
+        " port shutdown-timeout block-size max-num-queued-reqs max-num-queued-tokens seed max-logprobs"
+        " uvicorn-timeout kv-cache-memory-bytes swap-space max-loras max-lora-rank num-gpu-blocks-override"
+        " max-parallel-loading-workers api-server-count data-parallel-rank data-parallel-size-local"
+        " long-prefill-token-threshold"
     ).split()
 )
 _TEXT = frozenset(
     (
         "max-model-len gpu-memory-utilization served-model-name dtype quantization revision host api-key"
-        " tokenizer tokenizer-mode tokenizer-revision tool-call-parser reasoning-parser chat-template load-format"
-        " download-dir kv-cache-dtype attention-backend compilation-config speculative-config guided-decoding-"
-        " backend config model structured-outputs-config hf-overrides hf-token task runner convert pooler-config"
-        " disable-access-log-for-endpoints distributed-executor-backend chat-template-content-format response-role"
-        " root-path ssl-keyfile ssl-certfile limit-mm-per-prompt mm-processor-kwargs allowed-local-media-path"
-        " lora-modules uvicorn-log-level optimization-level performance-mode kv-transfer-config safetensors-load-"
-        " strategy scheduling-policy code-revision generation-config override-generation-config prefix-caching-"
-        " hash-algo otlp-traces-endpoint collect-detailed-traces logits-processors data-parallel-backend data-"
-        " parallel-address allowed-origins allowed-methods allowed-headers middleware"
+        " tokenizer tokenizer-mode tokenizer-revision tool-call-parser reasoning-parser chat-template"
+        " load-format download-dir kv-cache-dtype attention-backend compilation-config speculative-config"
+        " guided-decoding-backend config model structured-outputs-config hf-overrides hf-token task runner"
+        " convert pooler-config disable-access-log-for-endpoints distributed-executor-backend"
+        " chat-template-content-format response-role root-path ssl-keyfile ssl-certfile limit-mm-per-prompt"
+        " mm-processor-kwargs allowed-local-media-path lora-modules uvicorn-log-level optimization-level"
+        " performance-mode kv-transfer-config safetensors-load-strategy scheduling-policy code-revision"
+        " generation-config override-generation-config prefix-caching-hash-algo otlp-traces-endpoint"
+        " collect-detailed-traces logits-processors data-parallel-backend data-parallel-address"
+        " allowed-origins allowed-methods allowed-headers middleware"
     ).split()
 )
 _SWITCHES = frozenset(
     (
-        "enable-prefix-caching enforce-eager trust-remote-code enable-auto-tool-choice enable-prompt-tokens-"
-        " details enable-force-include-usage enable-request-id-headers enable-per-request-metrics enable-server-"
-        " load-tracking enable-chunked-prefill disable-log-stats enable-log-requests disable-log-requests enable-"
-        " lora enable-expert-parallel async-scheduling disable-uvicorn-access-log disable-custom-all-reduce"
-        " enable-sleep-mode skip-tokenizer-init allow-credentials disable-fastapi-docs return-tokens-as-token-ids"
-        " headless enable-log-outputs calculate-kv-scales disable-sliding-window disable-cascade-attn language-"
-        " model-only enable-reasoning enable-dbo"
+        "enable-prefix-caching enforce-eager trust-remote-code enable-auto-tool-choice"
+        " enable-prompt-tokens-details enable-force-include-usage enable-request-id-headers"
+        " enable-per-request-metrics enable-server-load-tracking enable-chunked-prefill disable-log-stats"
+        " enable-log-requests disable-log-requests enable-lora enable-expert-parallel async-scheduling"
+        " disable-uvicorn-access-log disable-custom-all-reduce enable-sleep-mode skip-tokenizer-init"
+        " allow-credentials disable-fastapi-docs return-tokens-as-token-ids headless enable-log-outputs"
+        " calculate-kv-scales disable-sliding-window disable-cascade-attn language-model-only enable-reasoning"
+        " enable-dbo"
     ).split()
 )
 _SHORT = {

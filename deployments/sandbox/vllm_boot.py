@@ -8,6 +8,7 @@ staged once, beside 2 GiB for the processes.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from deployments.sandbox.boot import API_SERVER, ENGINE_CORE, WORKER, Boot, Script, Surroundings
@@ -33,6 +34,8 @@ def vllm_boot(around: Surroundings, arguments: list[str], version: str) -> Boot:
         script.print(f"vllm: error: {error}")
         return script.ends(2)
     facts = model_facts(command.model, command.options.get("quantization", ""))
+    if command.options.get("runner") == "pooling" and facts.task == GENERATE:
+        facts = replace(facts, task=EMBED)
     weights = _weight_bytes(around, facts)
     failed = _before_engine(around, command, script, facts)
     if failed is not None:
@@ -72,7 +75,7 @@ def _before_engine(
     script.say(API_SERVER, "utils.py:233", f"non-default args: {shown}")
     if not around.gpus:
         return script.fails_in_server("RuntimeError: Failed to infer device type")
-    if not command.model.startswith("/"):
+    if _from_hub(command.model):
         url = f"https://huggingface.co/{command.model}/resolve/main/config.json"
         if gated_without_token(command.model, dict(around.env)):
             script.wait(0.8)
@@ -163,6 +166,11 @@ def _start_engine(
 def _get_weights(around: Surroundings, command: ServeCommand, script: Script, weights: int) -> Boot | None:
     """Fetch the weights unless they are local or on the volume already."""
     if command.model.startswith("/") or command.model in around.cached:
+        return None
+    if not _from_hub(command.model):
+        # A bucket is streamed into the GPUs; nothing stays on the volume.
+        script.say(WORKER, "runai_streamer_loader.py:88", f"Streaming weights from {command.model}")
+        script.wait(weights / around.settings.download_bytes_per_second)
         return None
     if around.volume_bytes is not None and weights > around.volume_bytes:
         script.wait(around.volume_bytes / around.settings.download_bytes_per_second)
@@ -302,6 +310,11 @@ def _config(
 
 def _api_key(around: Surroundings, command: ServeCommand) -> str:
     return command.options.get("api-key") or around.env.get("VLLM_API_KEY", "")
+
+
+def _from_hub(model: str) -> bool:
+    """Whether the weights come from Hugging Face, and not from a folder or a bucket."""
+    return not model.startswith("/") and "://" not in model
 
 
 def _parallel(command: ServeCommand) -> tuple[int, int, int]:

@@ -106,5 +106,5 @@ def _guess(name: str) -> ModelFacts:
         size = int(float(number) * (_B if unit == "b" else _M))
         parameters = min(max(size * int(experts or 1), _M), 5_000 * _B)
     layers, heads, kv_heads, head_size = next(shape for limit, shape in _SHAPES if parameters <= limit)
-    context = 32_768 if task == GENERATE else 512
+    context = 131_072 if task == GENERATE else 512
     return ModelFacts(parameters, layers, heads, kv_heads, head_size, context, task=task)
