@@ -1,0 +1,23 @@
+"""Everything that we render is accepted by the API with strict checks of its fields."""
+
+from pathlib import Path
+
+from tests.deployments.sandbox_api.cluster import Cluster
+
+GOLDEN = Path(__file__).parents[1] / "manifests" / "golden"
+
+
+def test_every_golden_manifest_is_accepted(api: Cluster) -> None:
+    files = sorted(GOLDEN.glob("*.yaml"))
+    assert files
+    told = api.kubectl(
+        "apply",
+        "--server-side",
+        "--validate=strict",
+        "--dry-run=server",
+        "--field-manager=slipway",
+        "-f",
+        str(GOLDEN),
+    )
+    applied = [line for line in told.splitlines() if "serverside-applied (server dry run)" in line]
+    assert len(applied) == len(told.splitlines()) >= len(files)
