@@ -148,7 +148,7 @@ def plain_process(argv: tuple[str, ...], image_path: str) -> Boot:
     """The life of a container that is no engine: a sleeper, a web server, or a command that ends at once."""
     command = argv[0].rsplit("/", 1)[-1] if argv else image_path.rsplit("/", 1)[-1]
     if command == "sleep" and len(argv) == 2:
-        seconds = float(argv[1]) if argv[1].replace(".", "", 1).isdigit() else None
+        seconds = float(argv[1]) if argv[1].replace(".", "", 1).isdecimal() else None
         return Boot(exits_at=seconds)
     if command in ("nginx", "python", "python3", "tail"):
         return Boot(serves_at=0.2, port=80 if command == "nginx" else 8000, open_paths=("/", "/health"))

@@ -11,48 +11,9 @@ import json
 import shlex
 from dataclasses import dataclass, field
 
-_WHOLE = frozenset(
-    (
-        "tensor-parallel-size pipeline-parallel-size data-parallel-size max-num-seqs max-num-batched-tokens"
-        " port shutdown-timeout block-size max-num-queued-reqs max-num-queued-tokens seed max-logprobs"
-        " uvicorn-timeout kv-cache-memory-bytes swap-space max-loras max-lora-rank num-gpu-blocks-override"
-        " max-parallel-loading-workers api-server-count data-parallel-rank data-parallel-size-local"
-        " long-prefill-token-threshold"
-    ).split()
-)
-_TEXT = frozenset(
-    (
-        "max-model-len gpu-memory-utilization served-model-name dtype quantization revision host api-key"
-        " tokenizer tokenizer-mode tokenizer-revision tool-call-parser reasoning-parser chat-template"
-        " load-format download-dir kv-cache-dtype attention-backend compilation-config speculative-config"
-        " guided-decoding-backend config model structured-outputs-config hf-overrides hf-token task runner"
-        " convert pooler-config disable-access-log-for-endpoints distributed-executor-backend"
-        " chat-template-content-format response-role root-path ssl-keyfile ssl-certfile limit-mm-per-prompt"
-        " mm-processor-kwargs allowed-local-media-path lora-modules uvicorn-log-level optimization-level"
-        " performance-mode kv-transfer-config safetensors-load-strategy scheduling-policy code-revision"
-        " generation-config override-generation-config prefix-caching-hash-algo otlp-traces-endpoint"
-        " collect-detailed-traces logits-processors data-parallel-backend data-parallel-address"
-        " allowed-origins allowed-methods allowed-headers middleware"
-    ).split()
-)
-_SWITCHES = frozenset(
-    (
-        "enable-prefix-caching enforce-eager trust-remote-code enable-auto-tool-choice"
-        " enable-prompt-tokens-details enable-force-include-usage enable-request-id-headers"
-        " enable-per-request-metrics enable-server-load-tracking enable-chunked-prefill disable-log-stats"
-        " enable-log-requests disable-log-requests enable-lora enable-expert-parallel async-scheduling"
-        " disable-uvicorn-access-log disable-custom-all-reduce enable-sleep-mode skip-tokenizer-init"
-        " allow-credentials disable-fastapi-docs return-tokens-as-token-ids headless enable-log-outputs"
-        " calculate-kv-scales disable-sliding-window disable-cascade-attn language-model-only enable-reasoning"
-        " enable-dbo"
-    ).split()
-)
-_SHORT = {
-    "tp": "tensor-parallel-size",
-    "pp": "pipeline-parallel-size",
-    "dp": "data-parallel-size",
-    "q": "quantization",
-}
+from deployments.sandbox.engine_options import JSON, MANY, SHORT, SWITCHES, TEXT, WHOLE
+
+_LONGEST_NUMBER = 18
 _SUFFIXES = {"k": 1_000, "m": 10**6, "g": 10**9, "K": 1_024, "M": 1_024**2, "G": 1_024**3}
 
 
@@ -90,7 +51,10 @@ class ServeCommand:
 def split_shell(argv: list[str]) -> list[str]:
     """The command behind `sh -c "exec vllm serve …"`; other command lines as they are."""
     if len(argv) == 3 and argv[0].rsplit("/", 1)[-1] in ("sh", "bash") and argv[1] in ("-c", "-lc", "-ec"):
-        inner = shlex.split(argv[2])
+        try:
+            inner = shlex.split(argv[2])
+        except ValueError:
+            return argv
         return inner[1:] if inner[:1] == ["exec"] else inner
     return argv
 
@@ -111,18 +75,16 @@ def parse_serve(arguments: list[str]) -> ServeCommand:
                 unknown.append(word)
             continue
         name, joined, value = word.lstrip("-").partition("=")
-        name = _SHORT.get(name, name.replace("_", "-").split(".", 1)[0])
-        if name in _SWITCHES or (name.startswith("no-") and name[3:] in _SWITCHES):
+        name = SHORT.get(name, name.replace("_", "-").split(".", 1)[0])
+        if name in SWITCHES or (name.startswith("no-") and name[3:] in SWITCHES):
             options[name.removeprefix("no-")] = "false" if name.startswith("no-") else "true"
-        elif name in _WHOLE or name in _TEXT:
-            values = (
-                [value]
-                if joined
-                else _take(rest, many=name in ("served-model-name", "lora-modules", "middleware"))
-            )
+        elif name in WHOLE or name in TEXT:
+            values = [value] if joined else _take(rest, many=name in MANY)
             if not values:
                 raise UsageError(f"argument --{name}: expected one argument")
-            _check(name, values[0])
+            # `--some-config.field value` sets one field of the document; its value is not a document.
+            if "." not in word.partition("=")[0]:
+                _check(name, values[0])
             options[name] = values[0]
             if name == "served-model-name":
                 names = values
@@ -140,7 +102,7 @@ def parse_serve(arguments: list[str]) -> ServeCommand:
 def _take(rest: list[str], *, many: bool) -> list[str]:
     taken: list[str] = []
     while rest and (many or not taken):
-        negative_number = rest[0].startswith("-") and rest[0][1:].isdigit()
+        negative_number = rest[0].startswith("-") and rest[0][1:].isdecimal()
         if rest[0].startswith("-") and not negative_number:
             break
         taken.append(rest.pop(0))
@@ -148,17 +110,21 @@ def _take(rest: list[str], *, many: bool) -> list[str]:
 
 
 def _check(name: str, value: str) -> None:
-    if name in _WHOLE:
-        if not value.lstrip("-").isdigit():
+    if len(value) > _LONGEST_NUMBER and name not in JSON and name not in TEXT:
+        raise UsageError(f"argument --{name}: invalid int value: '{value[:_LONGEST_NUMBER]}…'")
+    if name in WHOLE:
+        if not value.removeprefix("-").isdecimal():
             raise UsageError(f"argument --{name}: invalid int value: '{value}'")
     elif name == "max-model-len":
-        number = value[:-1] if value[-1:] in _SUFFIXES else value
-        if value not in ("auto", "-1") and not (number.replace(".", "", 1).isdigit() and float(number) > 0):
+        number, suffixed = (value[:-1], True) if value[-1:] in _SUFFIXES else (value, False)
+        plain = number.replace(".", "", 1) if suffixed else number
+        wrong = len(value) > _LONGEST_NUMBER or not plain.isdecimal() or float(number) <= 0
+        if wrong and value not in ("auto", "-1"):
             raise UsageError(f"argument --{name}: invalid human_readable_int_or_auto value: '{value}'")
     elif name == "gpu-memory-utilization":
-        if not value.replace(".", "", 1).isdigit() or not 0 < float(value) <= 1:
+        if not value.replace(".", "", 1).isdecimal() or not 0 < float(value) <= 1:
             raise UsageError(f"argument --{name}: invalid float value: '{value}'")
-    elif name.endswith("-config") and name != "generation-config" and value.startswith("{"):
+    elif name in JSON:
         try:
             json.loads(value)
         except ValueError:

@@ -208,7 +208,7 @@ def _pre_stop_seconds(container: dict[str, Any]) -> float:
         return float(hook["sleep"].get("seconds", 0))
     command = (hook.get("exec") or {}).get("command") or []
     for before, word in pairwise(command):
-        if before.rsplit("/", 1)[-1] == "sleep" and word.replace(".", "", 1).isdigit():
+        if before.rsplit("/", 1)[-1] == "sleep" and word.replace(".", "", 1).isdecimal():
             return float(word)
     return 0.0
 

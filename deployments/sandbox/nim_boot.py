@@ -34,8 +34,8 @@ def nim_boot(around: Surroundings, image: Image) -> Boot:
     name = around.env.get("NIM_SERVED_MODEL_NAME") or reference
     port = around.env.get("NIM_SERVER_PORT", "8000")
     arguments = [reference, "--served-model-name", name, "--tensor-parallel-size", str(around.gpus)]
-    arguments += ["--port", port if port.isdigit() else "8000"]
-    if around.env.get("NIM_MAX_MODEL_LEN", "").isdigit():
+    arguments += ["--port", port if port.isdecimal() else "8000"]
+    if around.env.get("NIM_MAX_MODEL_LEN", "").isdecimal():
         arguments += ["--max-model-len", around.env["NIM_MAX_MODEL_LEN"]]
     inner = vllm_boot(around, arguments, _ENGINE_VERSION)
     return replace(inner, lines=script.lines() + inner.lines, open_paths=_OPEN_PATHS)

@@ -57,7 +57,7 @@ def _expression(expression: dict[str, Any], labels: dict[str, str]) -> bool:
         case "DoesNotExist":
             return value is None
         case "Gt" | "Lt" if (
-            value is not None and value.isdigit() and len(values) == 1 and values[0].isdigit()
+            value is not None and value.isdecimal() and len(values) == 1 and values[0].isdecimal()
         ):
             larger = int(value) > int(values[0])
             return larger if expression["operator"] == "Gt" else int(value) < int(values[0])

@@ -274,7 +274,7 @@ def _version(obj: Object) -> str:
 
 def _ordinal(pod: Object) -> int:
     tail = pod["metadata"]["name"].rsplit("-", 1)[-1]
-    return int(tail) if tail.isdigit() else -1
+    return int(tail) if tail.isdecimal() else -1
 
 
 def _partition(spec: dict[str, Any]) -> int:

@@ -60,7 +60,7 @@ def _before_engine(
 ) -> Boot | None:
     """Everything that the API server checks itself; None when the engine may start."""
     port_variable = around.env.get("VLLM_PORT", "")
-    if port_variable and not port_variable.isdigit():
+    if port_variable and not port_variable.isdecimal():
         return script.fails_in_server(
             f"ValueError: VLLM_PORT '{port_variable}' appears to be a URI. This may be caused by a Kubernetes service"
             " discovery issue"
