@@ -102,9 +102,10 @@ def _facts(clusters: Iterable[Cluster]) -> list[ClusterFacts]:
 
 
 def _changes(request: Request) -> list[dict[str, Any]]:
-    """The latest changes of phase, anywhere."""
+    """Where rollouts ended lately, anywhere; the steps in between stand on each deployment's page."""
+    ends = [phase.value for phase in Phase if not phase.is_moving]
     found = (
-        Transition.objects.filter(deployment__in=Deployment.objects.visible_to(request.user))
+        Transition.objects.filter(deployment__in=Deployment.objects.visible_to(request.user), after__in=ends)
         .select_related("deployment")
         .order_by("-at", "-id")[:CHANGES_SHOWN]
     )

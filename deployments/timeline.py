@@ -10,11 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from statistics import median
 
 from deployments.vocabulary import ROLLOUT_STEPS, Phase, Tone
 
+#: The steps of a revision that replaces running replicas one after the other.
+UPDATE_STEPS = (Phase.QUEUED, Phase.UPDATING, Phase.SERVING)
+
 _TICK = timedelta(milliseconds=1)
+_NARROWEST = Decimal("0.5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,8 @@ class Step:
     """None: not started."""
     expected: timedelta | None = None
     note: str = ""
+    fill: Decimal | None = None
+    """Width of the bar in percent of the longest step, where nothing is expected; None: time against expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +54,31 @@ class Spent:
     """Only steps that were seen."""
     at: Phase
     """The step in which it is, or in which it failed or came to rest."""
+    order: tuple[Phase, ...]
+    """The steps of this kind of rollout."""
 
 
 def spent(changes: Sequence[Change], now: datetime) -> Spent:
     """Time per step; `changes` of one rollout, oldest first."""
     times: dict[Phase, timedelta] = {}
-    step = ROLLOUT_STEPS[0]
+    order = _order(changes)
+    step = order[0]
     for position, change in enumerate(changes):
-        if change.after in ROLLOUT_STEPS:
+        if change.after in order:
             step = change.after
         elif change.after is Phase.DEGRADED:
             step = Phase.SERVING
-        elif change.after is not Phase.FAILED:
+        elif change.after not in (Phase.FAILED, Phase.UPDATING):
             continue
         until = changes[position + 1].at if position + 1 < len(changes) else now
         times[step] = times.get(step, timedelta(0)) + max(until - change.at, timedelta(0))
-    return Spent(times, step)
+    return Spent(times, step, order)
+
+
+def _order(changes: Sequence[Change]) -> tuple[Phase, ...]:
+    phases = {change.after for change in changes}
+    one_by_one = Phase.UPDATING in phases and not phases & {Phase.SCHEDULING, Phase.PULLING, Phase.LOADING}
+    return UPDATE_STEPS if one_by_one else ROLLOUT_STEPS
 
 
 def steps(
@@ -75,9 +91,10 @@ def steps(
 ) -> list[Step]:
     """The timeline of one rollout that is in `phase` now; `note` goes with the step that matters."""
     so_far, known = spent(changes, now), expected or {}
-    reached = ROLLOUT_STEPS.index(so_far.at)
+    reached = so_far.order.index(so_far.at)
+    longest = max((time for step, time in so_far.times.items() if step is not Phase.SERVING), default=_TICK)
     lines = []
-    for place, step in enumerate(ROLLOUT_STEPS):
+    for place, step in enumerate(so_far.order):
         elapsed: timedelta | None = so_far.times.get(step, timedelta(0) if place < reached else None)
         here = place == reached
         if place > reached:
@@ -97,10 +114,22 @@ def steps(
                 elapsed=elapsed,
                 # Serving is where it ends: there is nothing to be late for.
                 expected=None if step is Phase.SERVING else known.get(step),
+                fill=_fill(step, elapsed, longest, known),
                 note=note if here and tone in (Tone.BAD, Tone.WARN, Tone.BUSY) else "",
             )
         )
     return lines
+
+
+def _fill(
+    step: Phase, elapsed: timedelta | None, longest: timedelta, known: Mapping[Phase, timedelta]
+) -> Decimal | None:
+    if step is Phase.SERVING:
+        return Decimal(0)
+    if step in known or elapsed is None:
+        return None
+    share = Decimal(elapsed // _TICK * 100) / max(longest // _TICK, 1)
+    return min(max(share.quantize(Decimal("0.1")), _NARROWEST), Decimal(100))
 
 
 def expected(history: Iterable[Change]) -> tuple[dict[Phase, timedelta], int]:

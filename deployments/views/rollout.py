@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from console.access import Permission, requires
 from console.http import Request, page
 from console.presentation import figures, times
-from deployments import gpus, naming
+from deployments import gpus, log_reading, naming
 from deployments.listing import shared_text
 from deployments.models import Deployment, Transition
 from deployments.spec import DeploymentSpec
@@ -42,30 +42,27 @@ def detail(request: Request, name: str) -> HttpResponse:
         return HttpResponse(status=204)
     spec, seen = deployment.spec, observation_of(deployment)
     details: Mapping[str, Any] = seen.details or {}
-    changes = _changes(deployment)
-    median, rollouts = _expected(deployment)
+    number, changes = _changes(deployment, standing)
+    median, rollouts = _expected(deployment, number)
     began = changes[0].at if changes else deployment.changed_at
-    context = (
-        head(deployment, standing, "deployment_detail", now)
-        | {
-            "version": version,
-            "every": EVERY_WHILE_MOVING if moving else EVERY,
-            "number": deployment.current.number,  # type: ignore[union-attr]
-            "diagnosis_facts": _diagnosis_facts(deployment, standing, details, changes, now),
-            "steps": steps(changes, standing.phase, now, expected=median, note=standing.sentence),
-            "stopped": deployment.desired_state != DesiredState.RUNNING,
-            "began": began,
-            "rollouts": rollouts,
-            "replicas": list(_replicas(details, spec)),
-            "remarks": details.get("remarks") or [],
-            "events": list(_events(details)),
-            "events_shown": EVENTS_SHOWN,
-            "log": [{"text": line} for line in (details.get("log") or [])[-LINES_SHOWN:]],
-            "log_of": details.get("log_of") or "",
-            "rollout_facts": _rollout_facts(deployment, now),
-            "access_facts": _access_facts(deployment, spec),
-        }
-    )
+    context = head(deployment, standing, "deployment_detail", now) | {
+        "version": version,
+        "every": EVERY_WHILE_MOVING if moving else EVERY,
+        "number": number,
+        "diagnosis_facts": _diagnosis_facts(deployment, standing, details, changes, now),
+        "steps": steps(changes, standing.phase, now, expected=median, note=standing.sentence),
+        "stopped": deployment.desired_state != DesiredState.RUNNING,
+        "began": began,
+        "rollouts": rollouts,
+        "replicas": list(_replicas(details, spec)),
+        "remarks": details.get("remarks") or [],
+        "events": list(_events(details)),
+        "events_shown": EVENTS_SHOWN,
+        "log": [log_reading.line(text) for text in (details.get("log") or [])[-LINES_SHOWN:]],
+        "log_of": details.get("log_of") or "",
+        "rollout_facts": _rollout_facts(deployment, now),
+        "access_facts": _access_facts(deployment, spec),
+    }
     return page(request, "deployments/detail.html", context, fragment="live")
 
 
@@ -87,31 +84,30 @@ def _version(deployment: Deployment, standing: Standing) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def _changes(deployment: Deployment) -> list[Change]:
-    """The changes of phase of the present rollout: since the last time that something was asked for."""
+def _changes(deployment: Deployment, standing: Standing) -> tuple[int, list[Change]]:
+    """The rollout to show: its revision, and its changes of phase, oldest first.
+
+    It is the present revision's, or, where that one moved nothing in the cluster (sharing, prices), the last that did.
+    """
     number = deployment.current.number  # type: ignore[union-attr]
     found = list(
-        deployment.transitions.filter(revision=number)
-        .order_by("-at", "-id")
-        .values_list("at", "after", "before")[:MOST_CHANGES]
+        deployment.transitions.order_by("-at", "-id").values_list("revision", "at", "after")[:MOST_CHANGES]
     )[::-1]
-    # A start after a stop is a rollout of its own, of the same revision.
-    resting = {Phase.STOPPED.value, Phase.STOPPING.value}
-    last_rest = max((i for i, (_, after, _) in enumerate(found) if after in resting), default=-1)
-    running = found[last_rest + 1 :] or found
-    changes = [Change(at, Phase(after)) for at, after, _ in running]
-    if (
-        changes
-        and changes[0].after is not Phase.QUEUED
-        and changes[0].at > deployment.changed_at > found[0][0]
+    if standing.phase.is_moving and (
+        not found or found[-1][0] < number or found[-1][1] < deployment.changed_at
     ):
-        changes.insert(0, Change(deployment.changed_at, Phase.QUEUED))
-    return changes
+        return number, [Change(deployment.changed_at, Phase.QUEUED)]
+    if not found:
+        return number, []
+    shown = found[-1][0]
+    changes = [Change(at, Phase(after)) for revision, at, after in found if revision == shown]
+    # A start after a stop is a rollout of its own, of the same revision.
+    rests = [i for i, change in enumerate(changes) if change.after in (Phase.STOPPED, Phase.STOPPING)]
+    return shown, changes[rests[-1] + 1 :] if rests and rests[-1] + 1 < len(changes) else changes
 
 
-def _expected(deployment: Deployment) -> tuple[dict[Phase, timedelta], int]:
+def _expected(deployment: Deployment, number: int) -> tuple[dict[Phase, timedelta], int]:
     """Medians over the latest rollouts of the same model, this one left out."""
-    number = deployment.current.number  # type: ignore[union-attr]
     history = (
         Transition.objects.filter(deployment__model=deployment.model_id)
         .exclude(deployment=deployment, revision=number)
@@ -137,8 +133,7 @@ def _diagnosis_facts(
     known = "Last known" if standing.phase is Phase.UNKNOWN else "Serving now"
     facts = [(known, serving if standing.ready else "Nothing")]
     if standing.phase is Phase.FAILED and changes:
-        step = spent(changes, now).at
-        facts.append(("Step", f"{step.label}, begun {times.ago(changes[0].at, now)}"))
+        facts.append(("Failed in", spent(changes, now).at.label))
     if deployment.attempts:
         due = deployment.reconcile_due_at
         following = f", next in {times.duration(due - now)}" if due and due > now else ""
@@ -230,7 +225,9 @@ def shared_names(deployment: Deployment) -> str:
         return "All organisations"
     if deployment.sharing == Sharing.SELECTED and names:
         more = f" and {len(names) - 10} more" if len(names) > 10 else ""
-        return ", ".join(names[:10]) + more
+        if more or len(names) == 1:
+            return ", ".join(names[:10]) + more
+        return f"{', '.join(names[:-1])} and {names[-1]}"
     return shared_text(deployment.sharing, 0)
 
 
