@@ -21,7 +21,7 @@ class Cluster:
     """Store, controllers and clock."""
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self.now = _START
+        self.began = self.now = _START
         self.store = Store(lambda: self.now)
         self.engines = NoEngines()
         self.controllers = Controllers(self.store, settings or Settings(), lambda: self.now, self.engines)
