@@ -1,259 +1,211 @@
-"""Sees what is there: one look at a cluster, judged and written down for all of its deployments at once.
+"""Looks at clusters: one pass sees every deployment of a cluster, judges it and writes what is new.
 
-How a look goes:
-
-1. Claim the cluster by moving its due time on; whoever loses leaves.
-2. Read everything of ours in a constant number of calls (sight.py).
-3. Judge each deployment (status.py): pure, from the objects, the events and the clock.
-4. Write all observations and all changes of phase in a constant number of statements.
-5. Make due what has lost its workload, so that somebody's `kubectl delete` is mended at once.
-6. Say when to look again: soon while anything moves, later when all is at rest.
-
-A cluster that does not answer changes no observation: they grow old, and what is old is shown as unknown.
+A pass asks the cluster a fixed number of questions and the database a fixed number of statements, for ten
+deployments and for a thousand; only the last lines of newly dead containers are asked for one by one, a few per pass
+and each once. A cluster that does not answer leaves what was seen as it is, with its age: standing.py says how long
+that may be believed.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
-from django.core.exceptions import ObjectDoesNotExist
-from django.db import IntegrityError, transaction
-from django.db.models import F, Q, Value
+from django.db.models import F, Q
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
-from deployments import document, naming
-from deployments.cluster_access import connect_to
-from deployments.kube import client
+from deployments import naming
+from deployments.connections import connect_to
+from deployments.kube.client import Cluster as Connection
+from deployments.kube.decode import Autoscaler, Claim, Event, Pod, StatefulSet
 from deployments.kube.errors import KubeError
-from deployments.models import Cluster, Deployment, Observation, Transition
-from deployments.seen import Seen, Status, StoredRefusal
-from deployments.sight import LOGS_PER_LOOK, DeadLog, Sight, dead_logs, look
-from deployments.spec import DeploymentSpec
+from deployments.kube.kinds import AUTOSCALER, CLAIM, EVENT, POD, STATEFUL_SET
+from deployments.last_words import fetch_last_words
+from deployments.models import Cluster, Deployment
+from deployments.records import Known, known_deployments, write
+from deployments.seen import Seen
 from deployments.status import judge
-from deployments.vocabulary import DesiredState, Phase
+from deployments.vocabulary import DesiredState
 
-CLAIM = timedelta(seconds=30)
-MOVING, AT_REST, AWAY = timedelta(seconds=2), timedelta(seconds=10), timedelta(seconds=10)
-#: Controller revisions of which we remember which of our revisions they are.
-MOST_REMEMBERED = 8
+logger = logging.getLogger(__name__)
 
-log = logging.getLogger(__name__)
+#: How soon to look again: while something moves, and while nothing does.
+MOVING, STEADY = timedelta(seconds=2), timedelta(seconds=5)
+#: A worker that takes longer than this over one pass is taken for dead.
+CLAIM_FOR = timedelta(seconds=45)
+UNREACHABLE_AGAIN = timedelta(seconds=10)
+FACTS_KEPT = timedelta(minutes=5)
+LONGEST_REASON = 480
+
+_EVENTFUL = (POD.name, STATEFUL_SET.name, CLAIM.name)
+
+
+@dataclass(slots=True)
+class Sight:
+    """What one pass saw of one deployment."""
+
+    workload: StatefulSet | None = None
+    autoscaler: Autoscaler | None = None
+    pods: list[Pod] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+
+def observe(cluster_id: int, now: datetime | None = None) -> bool:
+    """One pass over a cluster; False when another worker is at it, it is not due, or it did not answer.
+
+    1. Claim the cluster by moving its due time with one conditional UPDATE.
+    2. List what carries our labels, in all namespaces, and the events of its kinds.
+    3. Group by deployment; judge each by what was seen of it.
+    4. Fetch the last words of containers that died since the pass before.
+    5. Write what changed, and for the rest only that it was seen; note changes of phase with their evidence.
+    6. Have those reconciled whose objects somebody else changed or removed.
+    """
+    now = now or timezone.now()
+    cluster = _claim(cluster_id, now)
+    if cluster is None:
+        return False
+    try:
+        connection = connect_to(cluster)
+        known = known_deployments(cluster)
+        sights = look(connection)
+        fetch_last_words(connection, known, sights, timezone.now())
+    except KubeError as error:
+        _note_silence(cluster, error, timezone.now())
+        return False
+    seen_at = timezone.now()
+    judged = [(one, seen_of(one, sights.get(one.key), seen_at)) for one in known]
+    statuses = [(one, seen, judge(seen, seen_at)) for one, seen in judged]
+    write(statuses, seen_at)
+    _have_repaired(judged, seen_at)
+    moving = any(status.phase.is_moving for _, _, status in statuses)
+    Cluster.objects.filter(pk=cluster.pk).update(
+        observed_at=seen_at,
+        observe_due_at=seen_at + (MOVING if moving else STEADY),
+        unreachable_since=None,
+        unreachable_reason="",
+    )
+    return True
 
 
 def due(now: datetime) -> list[int]:
-    """Clusters that wait for a look."""
+    """Clusters to look at."""
     return list(Cluster.objects.filter(_is_due(now)).values_list("pk", flat=True))
 
 
-def observe(cluster_id: int, now: datetime) -> int | None:
-    """One look; the number of deployments judged. None when somebody else looks, or when there is no answer."""
-    if not Cluster.objects.filter(_is_due(now), pk=cluster_id).update(observe_due_at=now + CLAIM):
-        return None
-    cluster = Cluster.objects.get(pk=cluster_id)
-    try:
-        with connect_to(cluster) as kube:
-            judged = _look(cluster, kube, now)
-    except KubeError as error:
-        log.warning("Cluster %s cannot be observed: %s", cluster.slug, error.sentence)
-        Cluster.objects.filter(pk=cluster_id).update(
-            unreachable_since=Coalesce(F("unreachable_since"), Value(now)),
-            unreachable_reason=error.sentence[:500],
-            observe_due_at=now + AWAY,
-        )
-        return None
-    moving = any(status.phase.is_moving for status in judged.values())
-    Cluster.objects.filter(pk=cluster_id).update(
-        observed_at=now,
-        unreachable_since=None,
-        unreachable_reason="",
-        observe_due_at=now + (MOVING if moving else AT_REST),
-    )
-    return len(judged)
+def facts_due(cluster_id: int, now: datetime) -> list[int]:
+    """The cluster, when it answers and its facts (free GPUs among them) are old."""
+    old = Q(checked_at__isnull=True) | Q(checked_at__lt=now - FACTS_KEPT)
+    answering = Cluster.objects.filter(old, pk=cluster_id, unreachable_since__isnull=True)
+    return list(answering.values_list("pk", flat=True))
 
 
-def _look(cluster: Cluster, kube: client.Cluster, now: datetime) -> dict[int, Status]:
-    wanted = list(
-        Deployment.objects.filter(endpoint__cluster=cluster)
-        .select_related("observation", "endpoint")
-        .annotate(
-            number=F("current__number"), revision_id=F("current_id"), asked_document=F("current__document")
-        )
-    )
-    if not wanted:
-        kube.version()  # A cluster without deployments still says whether it answers.
-        return {}
-    sights = look(kube)
-    budget = LOGS_PER_LOOK
-    judged: dict[int, Status] = {}
-    rows: list[Observation] = []
-    changes: list[Transition] = []
-    lost: list[int] = []
-    for deployment in wanted:
-        sight = sights.get((deployment.endpoint.namespace, naming.label_value(deployment.name))) or Sight()
-        before = _before(deployment)
-        logs, budget = dead_logs(kube, sight.pods, _remembered_logs(before), budget)
-        revisions = _revisions(sight, before)
-        status = judge(_seen(deployment, sight, logs, revisions, before, now), now)
-        judged[deployment.pk] = status
-        rows.append(_row(deployment, status, logs, revisions, before, now))
-        if before is None or before.phase != status.phase:
-            changes.append(_transition(deployment, status, before, now))
-        if _has_lost_its_workload(deployment, sight):
-            lost.append(deployment.pk)
-    _write(rows, changes)
-    if lost:
-        Deployment.objects.filter(pk__in=lost, reconcile_due_at__gt=now).update(reconcile_due_at=now)
-    return judged
+def look(connection: Connection) -> dict[tuple[str, str], Sight]:
+    """Everything of ours in a cluster, by (namespace, deployment label): seven requests, always."""
+    sights: dict[tuple[str, str], Sight] = defaultdict(Sight)
+    owner: dict[tuple[str, str, str], Sight] = {}
+    ours = naming.MANAGED_SELECTOR
+    for workload in connection.list(STATEFUL_SET, StatefulSet, labels=ours):
+        sight = sights[_key(workload)]
+        sight.workload = workload
+        owner[STATEFUL_SET.name, workload.metadata.namespace, workload.metadata.name] = sight
+    for pod in connection.list(POD, Pod, labels=ours):
+        sight = sights[_key(pod)]
+        sight.pods.append(pod)
+        owner[POD.name, pod.metadata.namespace, pod.metadata.name] = sight
+    for claim in connection.list(CLAIM, Claim, labels=ours):
+        sight = sights[_key(claim)]
+        sight.claims.append(claim)
+        owner[CLAIM.name, claim.metadata.namespace, claim.metadata.name] = sight
+    for autoscaler in connection.list(AUTOSCALER, Autoscaler, labels=ours):
+        sights[_key(autoscaler)].autoscaler = autoscaler
+    for kind in _EVENTFUL:
+        for event in connection.list(EVENT, Event, fields=f"involvedObject.kind={kind}"):
+            involved = event.involved_object
+            concerned = owner.get((involved.kind, involved.namespace, involved.name))
+            if concerned is not None:
+                concerned.events.append(event)
+    return sights
 
 
-def _seen(
-    deployment: Deployment,
-    sight: Sight,
-    logs: Mapping[str, DeadLog],
-    revisions: Mapping[str, int],
-    before: Observation | None,
-    now: datetime,
-) -> Seen:
-    number: int = deployment.number  # type: ignore[attr-defined]
+def seen_of(one: Known, sight: Sight | None, now: datetime) -> Seen:
+    """What is judged: the wish beside the sight."""
+    sight = sight or Sight()
+    workload = sight.workload
+    applied = workload.metadata.label(naming.REVISION_LABEL) if workload else ""
     return Seen(
-        spec=_spec(deployment),
-        revision=number,
-        desired=DesiredState(deployment.desired_state),
-        asked_at=deployment.changed_at,
+        spec=one.spec,
+        revision=one.revision,
+        desired=one.desired,
+        asked_at=one.changed_at,
         observed_at=now,
-        applied_revision=_labelled_revision(sight),
-        refusal=StoredRefusal.from_mapping(deployment.refusal),
-        workload=sight.workload,
+        applied_revision=int(applied) if applied.isascii() and applied.isdigit() else 0,
+        refusal=one.refusal,
+        workload=workload,
         pods=sight.pods,
         claims=sight.claims,
-        events=sight.events,
+        events=_of_these_objects(sight),
         autoscaler=sight.autoscaler,
-        logs={pod: dead.lines for pod, dead in logs.items()},
-        revisions=revisions,
-        last_phase=Phase(before.phase) if before and before.observed_at else None,
-        last_wanted=before.wanted if before else 0,
+        logs={pod: words.lines for pod, words in one.last_words.items()},
+        revisions=one.learn_revision(workload),
+        last_phase=one.last_phase,
+        last_wanted=one.last_wanted,
     )
 
 
-def _row(
-    deployment: Deployment,
-    status: Status,
-    logs: Mapping[str, DeadLog],
-    revisions: Mapping[str, int],
-    before: Observation | None,
-    now: datetime,
-) -> Observation:
-    details = status.to_mapping()
-    details["memory"] = {
-        "logs": {pod: [dead.container, *dead.lines] for pod, dead in logs.items() if dead.container},
-        "revisions": dict(revisions),
+def _of_these_objects(sight: Sight) -> list[Event]:
+    """Events of the pods that are there now, not of their predecessors of the same name."""
+    alive = {
+        item.metadata.uid
+        for items in (sight.pods, sight.claims, [sight.workload] if sight.workload else [])
+        for item in items  # type: ignore[attr-defined]
     }
-    same = before is not None and before.phase == status.phase
-    return Observation(
-        deployment_id=deployment.pk,
-        phase=status.phase,
-        phase_since=before.phase_since if same and before else now,
-        sentence=status.sentence,
-        remedy=status.remedy,
-        ready=status.ready,
-        wanted=status.wanted,
-        revision=status.revision,
-        observed_at=now,
-        details=details,
-    )
+    return [e for e in sight.events if not e.involved_object.uid or e.involved_object.uid in alive]
 
 
-def _transition(
-    deployment: Deployment, status: Status, before: Observation | None, now: datetime
-) -> Transition:
-    return Transition(
-        deployment_id=deployment.pk,
-        revision=status.revision,
-        before=before.phase if before else "",
-        after=status.phase,
-        at=now,
-        sentence=status.sentence,
-        remedy=status.remedy,
-        evidence=status.evidence.to_mapping(),
-    )
-
-
-def _write(rows: list[Observation], changes: list[Transition]) -> None:
-    """Two statements for any number of deployments; one that was deleted meanwhile is left out the second time."""
-    columns = [field.name for field in Observation._meta.fields if not field.primary_key]
-    for attempt in range(2):
-        try:
-            with transaction.atomic():
-                Observation.objects.bulk_create(
-                    rows, update_conflicts=True, unique_fields=["deployment"], update_fields=columns
-                )
-                Transition.objects.bulk_create(changes)
-            return
-        except IntegrityError:
-            if attempt:
-                raise
-            keys = [row.deployment_id for row in rows]
-            there = set(Deployment.objects.filter(pk__in=keys).values_list("pk", flat=True))
-            rows = [row for row in rows if row.deployment_id in there]
-            changes = [change for change in changes if change.deployment_id in there]
-
-
-def _before(deployment: Deployment) -> Observation | None:
-    try:
-        return deployment.observation
-    except ObjectDoesNotExist:
-        return None
-
-
-def _remembered_logs(before: Observation | None) -> dict[str, DeadLog]:
-    memory: dict[str, Any] = (before.details if before else {}).get("memory", {})
-    return {
-        pod: DeadLog(container, tuple(lines)) for pod, (container, *lines) in memory.get("logs", {}).items()
-    }
-
-
-def _revisions(sight: Sight, before: Observation | None) -> dict[str, int]:
-    """Which of our revisions each controller revision is: the newest is the one that the workload carries now."""
-    memory: dict[str, Any] = (before.details if before else {}).get("memory", {})
-    known: dict[str, int] = dict(memory.get("revisions", {}))
-    workload = sight.workload
-    if workload is not None and workload.status.observed_generation >= workload.metadata.generation:
-        newest = workload.status.update_revision
-        known.pop(newest, None)
-        known[newest] = _labelled_revision(sight)
-    return dict(list(known.items())[-MOST_REMEMBERED:])
-
-
-def _labelled_revision(sight: Sight) -> int:
-    label = sight.workload.metadata.label(naming.REVISION_LABEL) if sight.workload else ""
-    return int(label) if label.isdecimal() else 0
-
-
-def _has_lost_its_workload(deployment: Deployment, sight: Sight) -> bool:
-    return (
-        sight.workload is None
-        and deployment.applied_revision > 0
-        and deployment.refusal is None
-        and deployment.desired_state != DesiredState.DELETED
-    )
-
-
-def _spec(deployment: Deployment) -> DeploymentSpec:
-    """A revision never changes, so it is read once; the document is only parsed for one that is not known."""
-    key: int = deployment.revision_id  # type: ignore[attr-defined]
-    spec = _SPECS.get(key)
-    if spec is None:
-        if len(_SPECS) > 20_000:
-            _SPECS.clear()
-        spec = _SPECS[key] = document.from_mapping(deployment.asked_document)  # type: ignore[attr-defined]
-    return spec
-
-
-_SPECS: dict[int, DeploymentSpec] = {}
+def _key(item: StatefulSet | Pod | Claim | Autoscaler) -> tuple[str, str]:
+    return item.metadata.namespace, item.metadata.label(naming.DEPLOYMENT_LABEL)
 
 
 def _is_due(now: datetime) -> Q:
     return Q(observe_due_at__isnull=True) | Q(observe_due_at__lte=now)
+
+
+def _claim(cluster_id: int, now: datetime) -> Cluster | None:
+    taken = Cluster.objects.filter(_is_due(now), pk=cluster_id).update(observe_due_at=now + CLAIM_FOR)
+    return Cluster.objects.get(pk=cluster_id) if taken else None
+
+
+def _note_silence(cluster: Cluster, error: KubeError, now: datetime) -> None:
+    """What was seen before stays, and grows old."""
+    logger.warning("cluster %s: %s", cluster.slug, error.sentence)
+    Cluster.objects.filter(pk=cluster.pk).update(
+        unreachable_since=Coalesce(F("unreachable_since"), now),
+        unreachable_reason=error.sentence[:LONGEST_REASON],
+        observe_due_at=now + UNREACHABLE_AGAIN,
+    )
+
+
+def _have_repaired(judged: Iterable[tuple[Known, Seen]], now: datetime) -> None:
+    """Makes those due whose workload somebody else changed, or removed."""
+    drifted = [one.pk for one, seen in judged if _has_drifted(one, seen)]
+    if drifted:
+        # A look that is due soon anyway, or waits for a person, is left as it is.
+        Deployment.objects.filter(
+            pk__in=drifted, reconcile_due_at__gt=now + timedelta(seconds=10), refusal__isnull=True
+        ).filter(Q(claimed_until__isnull=True) | Q(claimed_until__lte=now)).update(reconcile_due_at=now)
+
+
+def _has_drifted(one: Known, seen: Seen) -> bool:
+    if one.desired is DesiredState.DELETED or one.applied_revision < one.revision:
+        return False
+    if seen.workload is None:
+        return True
+    if one.desired is DesiredState.RUNNING and one.spec.autoscaling.enabled and seen.autoscaler is None:
+        return True
+    # Also our own writes raise the generation; the look that follows then finds nothing to do.
+    return one.generation != seen.workload.metadata.generation

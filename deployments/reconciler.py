@@ -1,209 +1,292 @@
-"""Makes one cluster what is wanted of one deployment. Asked with an id, it reads everything again each time.
+"""Makes clusters as people want them: one deployment at a time, from whatever state it is found in.
 
-How a look goes:
-
-1. Claim the row by a conditional UPDATE. Whoever loses leaves; a dead worker's claim runs out by itself.
-2. Read what is wanted: the current revision, or nothing at all for a deployment that is to go.
-3. Read what is there: every object with our label, and whatever else has a name that we want.
-4. Plan (plan.py): what to prune, what to apply, what to wait for, or why the whole is refused.
-5. Carry it out, asking before every write whether the claim and the wish still hold.
-6. Write down how it went and when to look again, unless somebody wished for something new meanwhile: then the row
-   stays due.
-
-Interrupted anywhere and started again it comes to the same end, because nothing is remembered between looks but the
-row. A failure that may pass backs off with jitter and honours Retry-After; any other is kept as a refusal for people.
+Level-triggered: what is done follows from what is wanted and what is there now, never from what happened. A message
+that is lost, sent twice or late, a worker that is killed at any point and a Valkey that is flushed cost time and
+nothing else, because the due row in Postgres is the queue and every step is idempotent.
 """
 
 from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Iterable
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.utils import timezone
 
 from console.encryption import UnreadableSecret
 from deployments import naming
-from deployments.cluster_access import connect_to
-from deployments.kube.client import Cluster
+from deployments.connections import connect_to
+from deployments.document import InvalidDocument
+from deployments.kube import errors
+from deployments.kube.client import Cluster as Connection
 from deployments.kube.errors import KubeError, Retryable
-from deployments.kube.kinds import OWNED, POD, Kind, kind_of
+from deployments.kube.kinds import CLAIM, OWNED, POD, kind_of
 from deployments.manifests import EngineNotOffered, render
-from deployments.models import Deployment
+from deployments.models import Cluster, Deployment
 from deployments.plan import ObservedObject, Plan, Refusal, plan
 from deployments.vocabulary import DesiredState
 
-CLAIM = timedelta(seconds=90)
-#: How soon to look again: after writing, to see that it holds; while something is on its way out; at rest, for drift.
-SOON, WAITING, RESYNC = timedelta(seconds=5), timedelta(seconds=2), timedelta(minutes=10)
-LONGEST_WAIT = timedelta(minutes=5)
+logger = logging.getLogger(__name__)
 
-log = logging.getLogger(__name__)
+#: How long a worker that says nothing keeps a deployment. One that works renews its claim.
+CLAIM_FOR = timedelta(seconds=60)
+RENEW_AFTER = timedelta(seconds=15)
+#: Without a renewal, no request begins so late in a claim that it could end after it.
+LAST_REQUEST = timedelta(seconds=25)
+#: At rest: edits by others in what the observer does not look at are repaired after this.
+RESYNC = timedelta(minutes=30)
+#: A person has to act; the cluster's side of it (a quota, a policy) may also change by itself.
+REFUSED_AGAIN = timedelta(minutes=5)
+#: Something is on its way out of the cluster.
+SOON = timedelta(seconds=1)
+FIRST_RETRY, LONGEST_RETRY = 1.0, 300.0
+
+
+class _ClaimLost(Exception):
+    """Somebody else may hold the deployment by now, or wants something newer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one look went."""
+    """How one look ended."""
 
-    look_again: timedelta | None
-    """None: never, the deployment is gone."""
-    applied: bool = False
-    """The cluster has taken the whole revision."""
-    refusal: Refusal | None = None
-    retryable: bool = False
-
-
-class _Superseded(Exception):
-    """Somebody wished for something new, or took over the claim: this look is over."""
-
-
-def due(now: datetime, limit: int = 500) -> list[int]:
-    """Deployments that wait for a look, the longest waiting first."""
-    waiting = Deployment.objects.filter(_is_free(now), reconcile_due_at__lte=now)
-    return list(waiting.order_by("reconcile_due_at").values_list("pk", flat=True)[:limit])
+    next: timedelta | None
+    """When to look again; None: the record is gone."""
+    refusal: dict[str, Any] | None = None
+    failed: bool = False
+    """A retryable failure: the next one waits longer."""
+    settled: bool = False
+    """The cluster has accepted the revision whole."""
+    changed: bool = False
+    """Something was written."""
 
 
-def reconcile(deployment_id: int, now: datetime) -> Outcome | None:
-    """One look. None when somebody else has the claim, or there is no such deployment."""
-    claim = now + CLAIM
-    claimed = Deployment.objects.filter(_is_free(now), pk=deployment_id).update(claimed_until=claim)
-    if not claimed:
+def reconcile(deployment_id: int, now: datetime | None = None) -> float | None:
+    """Looks at one deployment and does what is missing; returns seconds until the next look, or None.
+
+    None: not due, held by another worker, or gone. Never raises for what a cluster does.
+
+    1. Claim it with one conditional UPDATE on its due time. The due time moves to the end of the claim, so that
+       a worker that dies now is followed by another one then.
+    2. Read everything again: the wish, the revision, the endpoint, the secrets.
+    3. Render what is wanted; list what is there with our labels, and look for foreign objects of the same names.
+    4. Plan. A plan that is refused changes nothing and tells why.
+    5. Carry out the plan in its order; before each write make sure that the claim still holds.
+    6. Note what came of it and when to look again, unless a newer wish has arrived meanwhile: then look at once.
+    7. A deployment that is to be deleted, and of which nothing is left in the cluster, loses its record.
+    """
+    now = now or timezone.now()
+    claim = _claim(deployment_id, now)
+    if claim is None:
         return None
     deployment = Deployment.objects.with_everything_to_render().get(pk=deployment_id)
     try:
         outcome = _look(deployment, claim)
-    except _Superseded:
-        outcome = Outcome(look_again=timedelta(0))
-    except Retryable as error:
-        outcome = _later(deployment, error)
+    except _ClaimLost:
+        return 0.0
+    if outcome.changed:
+        Cluster.objects.filter(pk=deployment.endpoint.cluster_id).update(observe_due_at=None)
+    if outcome.next is None:
+        _forget(deployment, claim)
+        return None
+    return _finish(deployment, claim, outcome)
+
+
+def due(now: datetime, most: int) -> list[int]:
+    """Deployments to look at, the longest overdue first; at most so many."""
+    free = Q(claimed_until__isnull=True) | Q(claimed_until__lte=now)
+    waiting = Deployment.objects.filter(free, reconcile_due_at__lte=now).order_by("reconcile_due_at")
+    return list(waiting.values_list("pk", flat=True)[:most])
+
+
+@dataclass(slots=True)
+class _Claim:
+    """The right to write to the cluster on behalf of one deployment, until then."""
+
+    deployment_id: int
+    until: datetime
+    renewed: float
+    """Monotonic seconds."""
+
+    def hold(self) -> None:
+        """Before every request: renews the claim in good time. Raises _ClaimLost when it has run out."""
+        age = timedelta(seconds=time.monotonic() - self.renewed)
+        if age > LAST_REQUEST:
+            raise _ClaimLost
+        if age > RENEW_AFTER:
+            self._renew()
+
+    def rows(self) -> QuerySet[Deployment]:
+        """The deployment's row, as long as it is ours."""
+        return Deployment.objects.filter(pk=self.deployment_id, claimed_until=self.until)
+
+    def _renew(self) -> None:
+        until, renewed = timezone.now() + CLAIM_FOR, time.monotonic()
+        due = Case(When(reconcile_due_at=self.until, then=Value(until)), default=F("reconcile_due_at"))
+        if not self.rows().update(claimed_until=until, reconcile_due_at=due):
+            raise _ClaimLost
+        self.until, self.renewed = until, renewed
+
+
+def _claim(deployment_id: int, now: datetime) -> _Claim | None:
+    renewed, until = time.monotonic(), now + CLAIM_FOR
+    free = Q(claimed_until__isnull=True) | Q(claimed_until__lte=now)
+    taken = Deployment.objects.filter(free, pk=deployment_id, reconcile_due_at__lte=now).update(
+        claimed_until=until, reconcile_due_at=until
+    )
+    return _Claim(deployment_id, until, renewed) if taken else None
+
+
+def _look(deployment: Deployment, claim: _Claim) -> Outcome:
+    """Steps 3 to 5, with every way in which they can end."""
+    try:
+        desired = _desired(deployment)
+        cluster = connect_to(deployment.endpoint.cluster)
+        observed = _observe(cluster, deployment, desired, claim)
+        steps = plan(desired, observed, key=deployment.digest_key.encode())
+        if steps.refusal is not None:
+            return Outcome(REFUSED_AGAIN, refusal=_refusal(steps.refusal, terminal=True))
+        _carry_out(cluster, steps, deployment, claim)
     except KubeError as error:
-        refusal = Refusal(_code(error), error.sentence, error.remedy)
-        outcome = Outcome(look_again=LONGEST_WAIT, refusal=refusal)
-    except (EngineNotOffered, UnreadableSecret) as error:
-        refusal = Refusal("cannot-render", str(error), "Change the configuration, then save it again.")
-        outcome = Outcome(look_again=RESYNC, refusal=refusal)
-    _record(deployment, claim, outcome, now)
-    return outcome
+        return _failure(deployment, error)
+    except (EngineNotOffered, InvalidDocument, UnreadableSecret) as error:
+        refusal = Refusal("cannot-render", str(error), "Change it and save a new revision.")
+        return Outcome(REFUSED_AGAIN, refusal=_refusal(refusal, terminal=True))
+    changed = bool(steps.prune_first or steps.apply or steps.prune)
+    if steps.waiting_for:
+        return Outcome(SOON, changed=changed)
+    if deployment.desired_state == DesiredState.DELETED:
+        return Outcome(SOON if changed else None, changed=changed)
+    return Outcome(_jittered(RESYNC), settled=True, changed=changed)
 
 
-def _look(deployment: Deployment, claim: datetime) -> Outcome:
-    gone = deployment.desired_state == DesiredState.DELETED
-    desired = [] if gone else render(deployment.spec, deployment.context())
-    key = deployment.digest_key.encode()
-    with connect_to(deployment.endpoint.cluster) as cluster:
-        observed = _observe(cluster, deployment, desired)
-        todo = plan(desired, observed, key=key)
-        if todo.refusal is not None:
-            return Outcome(look_again=RESYNC, refusal=todo.refusal)
-        _carry_out(cluster, todo, deployment, claim)
-    if gone and todo.is_at_rest:
-        return Outcome(look_again=None)
-    if todo.waiting_for:
-        return Outcome(look_again=WAITING)
-    return Outcome(look_again=RESYNC if todo.is_at_rest else SOON, applied=not gone)
+def _desired(deployment: Deployment) -> list[dict[str, Any]]:
+    if deployment.desired_state == DesiredState.DELETED:
+        return []
+    return render(deployment.spec, deployment.context())
 
 
-def _observe(cluster: Cluster, deployment: Deployment, desired: list[dict[str, Any]]) -> list[ObservedObject]:
-    """Our objects by label, and strangers that have a name that we want."""
-    namespace = deployment.endpoint.namespace
-    selector = naming.selector_text(deployment.name)
-    kinds: Iterable[Kind] = OWNED if desired else (*OWNED, POD)
-    found: dict[tuple[str, str], ObservedObject] = {}
-    for kind in kinds:
-        for body in cluster.list(kind, dict, namespace=namespace, labels=selector):
-            # Items of a list do not say what they are.
-            item = ObservedObject({"apiVersion": kind.api_version, "kind": kind.name, **body})
-            found[item.kind, item.name] = item
+def _observe(
+    cluster: Connection, deployment: Deployment, desired: Sequence[dict[str, Any]], claim: _Claim
+) -> list[ObservedObject]:
+    """Everything with our labels, and whatever else has the name of something wanted."""
+    namespace, labels = deployment.endpoint.namespace, naming.selector_text(deployment.name)
+    found: list[ObservedObject] = []
+    for kind in [kind for kind in OWNED if kind is not CLAIM] if desired else [*OWNED, POD]:
+        claim.hold()
+        for body in cluster.list(kind, dict[str, Any], namespace=namespace, labels=labels):
+            # The items of a list do not say what they are.
+            found.append(ObservedObject({**body, "apiVersion": kind.api_version, "kind": kind.name}))
+    known = {(item.kind, item.name) for item in found}
     for object in desired:
-        kind, name = kind_of(object), object["metadata"]["name"]
-        if (kind.name, name) not in found and (stranger := cluster.get(kind, namespace, name)):
-            found[kind.name, name] = ObservedObject(stranger)
-    return list(found.values())
+        kind, name = kind_of(object), str(object["metadata"]["name"])
+        if (kind.name, name) in known:
+            continue
+        claim.hold()
+        foreign = cluster.get(kind, namespace, name)
+        if foreign is not None:
+            found.append(ObservedObject({**foreign, "apiVersion": kind.api_version, "kind": kind.name}))
+    return found
 
 
-def _carry_out(cluster: Cluster, todo: Plan, deployment: Deployment, claim: datetime) -> None:
-    for item in todo.prune_first:
-        _hold(deployment, claim)
-        _remove(cluster, item)
-    for step in todo.apply:
-        _hold(deployment, claim)
+def _carry_out(cluster: Connection, steps: Plan, deployment: Deployment, claim: _Claim) -> None:
+    if not (steps.prune_first or steps.apply or steps.prune):
+        return
+    # What is wanted may have changed while we looked.
+    wanted = claim.rows().filter(current=deployment.current_id, desired_state=deployment.desired_state)
+    if not wanted.exists():
+        _release(claim)
+        raise _ClaimLost
+    for item in steps.prune_first:
+        _delete(cluster, item, claim)
+    for step in steps.apply:
+        claim.hold()
         cluster.apply(step.object, manager=step.manager)
-        log.info("%s: applied %s (%s)", deployment.name, step.object["kind"], step.why)
-    for item in todo.prune:
-        _hold(deployment, claim)
-        _remove(cluster, item)
+        logger.info("%s: applied %s (%s)", deployment.name, step.object["kind"], step.why)
+    for item in steps.prune:
+        _delete(cluster, item, claim)
 
 
-def _remove(cluster: Cluster, item: ObservedObject) -> None:
-    kind = kind_of(item.body)
-    cluster.delete(kind, item.namespace, item.name, uid=item.uid)
-    log.info("removed %s %s", item.kind, item.name)
+def _delete(cluster: Connection, item: ObservedObject, claim: _Claim) -> None:
+    claim.hold()
+    cluster.delete(kind_of(item.body), item.namespace, item.name, uid=item.uid)
 
 
-def _hold(deployment: Deployment, claim: datetime) -> None:
-    """The fence before a write: is this still our claim, on the revision and the wish that we read?"""
-    holds = Deployment.objects.filter(
-        pk=deployment.pk,
-        claimed_until=claim,
-        current_id=deployment.current_id,
-        desired_state=deployment.desired_state,
-    ).exists()
-    if not holds:
-        raise _Superseded
+def _failure(deployment: Deployment, error: KubeError) -> Outcome:
+    if isinstance(error, Retryable) or not _is_about_the_deployment(error):
+        attempts = min(deployment.attempts, 12)
+        delay = min(FIRST_RETRY * 2**attempts, LONGEST_RETRY) * random.uniform(0.75, 1.25)  # noqa: S311
+        if isinstance(error, Retryable) and error.retry_after is not None:
+            delay = max(delay, error.retry_after)
+        if isinstance(error, errors.Conflict) and deployment.attempts < 3:
+            # Somebody wrote at the same moment. That is no news for anybody.
+            return Outcome(timedelta(seconds=delay), failed=True)
+        refusal = _refusal(Refusal(error.code, error.sentence, error.remedy), terminal=False)
+        return Outcome(timedelta(seconds=delay), refusal=refusal, failed=True)
+    remedy = error.remedy
+    if isinstance(error, errors.NotFound) and "namespaces" in error.sentence:
+        remedy = f"Create the namespace {deployment.endpoint.namespace}."
+    refusal = _refusal(Refusal(error.code, error.sentence, remedy), terminal=True)
+    return Outcome(_jittered(REFUSED_AGAIN), refusal=refusal)
 
 
-def _later(deployment: Deployment, error: Retryable) -> Outcome:
-    """Twice as long each time, up to five minutes, with jitter so that a crowd does not come back at once."""
-    backoff = min(2.0 ** min(deployment.attempts, 10), LONGEST_WAIT.total_seconds())
-    wait = max(backoff * random.uniform(0.5, 1.0), error.retry_after or 0.0)  # noqa: S311  (jitter, no secret)
-    refusal = Refusal(_code(error), error.sentence, error.remedy)
-    return Outcome(look_again=timedelta(seconds=wait), refusal=refusal, retryable=True)
+def _is_about_the_deployment(error: KubeError) -> bool:
+    """False when the whole cluster cannot be asked: what runs there may be fine."""
+    return isinstance(error, errors.Forbidden | errors.Invalid | errors.NotFound)
 
 
-def _record(deployment: Deployment, claim: datetime, outcome: Outcome, now: datetime) -> None:
-    """Gives the claim back. A wish that came meanwhile keeps its own due time and its clean sheet."""
-    ours = Deployment.objects.filter(pk=deployment.pk, claimed_until=claim)
+def _refusal(refusal: Refusal, *, terminal: bool) -> dict[str, Any]:
+    return {
+        "code": refusal.code,
+        "sentence": refusal.sentence,
+        "remedy": refusal.remedy,
+        "at": timezone.now().isoformat(),
+        "terminal": terminal,
+    }
+
+
+def _jittered(delay: timedelta) -> timedelta:
+    """Up to a fifth sooner, so that what began together does not stay together."""
+    return delay * random.uniform(0.8, 1.0)  # noqa: S311
+
+
+def _finish(deployment: Deployment, claim: _Claim, outcome: Outcome) -> float:
+    assert outcome.next is not None
+    now = timezone.now()
+    facts: dict[str, Any] = {
+        "claimed_until": None,
+        "reconcile_due_at": now + outcome.next,
+        "refusal": outcome.refusal,
+        "attempts": deployment.attempts + 1 if outcome.failed else 0,
+    }
+    if outcome.settled and deployment.current is not None:
+        facts["applied_revision"] = deployment.current.number
+        if outcome.changed or deployment.applied_revision != deployment.current.number:
+            facts["applied_at"] = now
+    if claim.rows().filter(reconcile_due_at=claim.until).update(**facts):
+        return outcome.next.total_seconds()
+    # Somebody asked for another look meanwhile; what this one found is out of date.
+    _release(claim)
+    return 0.0
+
+
+def _release(claim: _Claim) -> None:
+    """Gives the deployment back, due at once or when somebody else said."""
+    unasked = claim.rows().filter(reconcile_due_at=claim.until)
+    if not unasked.update(claimed_until=None, reconcile_due_at=timezone.now()):
+        claim.rows().update(claimed_until=None)
+
+
+def _forget(deployment: Deployment, claim: _Claim) -> None:
+    """Removes the record of a deployment that has left its cluster."""
     with transaction.atomic():
-        if outcome.look_again is None:
-            locked = ours.select_for_update(of=("self",)).first()
-            if locked is not None:
-                # The row points to its revision and the revision to its row.
-                locked.current = None
-                locked.save(update_fields=["current"])
-                locked.delete()
-            return
-        facts: dict[str, Any] = {"reconcile_due_at": now + outcome.look_again}
-        if outcome.refusal is None:
-            facts |= {"attempts": 0, "refusal": None}
-        else:
-            facts |= {
-                "attempts": deployment.attempts + 1,
-                "refusal": {
-                    "code": outcome.refusal.code,
-                    "sentence": outcome.refusal.sentence,
-                    "remedy": outcome.refusal.remedy,
-                    "at": now.isoformat(),
-                    "terminal": not outcome.retryable,
-                },
-            }
-        if outcome.applied and deployment.current is not None:
-            facts |= {"applied_revision": deployment.current.number, "applied_at": now}
-        same_wish = ours.filter(
-            changed_at=deployment.changed_at, reconcile_due_at=deployment.reconcile_due_at
-        )
-        same_wish.update(**facts)
-        ours.update(claimed_until=None)
-
-
-def _is_free(now: datetime) -> Q:
-    return Q(claimed_until__isnull=True) | Q(claimed_until__lt=now)
-
-
-def _code(error: KubeError) -> str:
-    """ "QuotaExceeded" becomes "quota-exceeded"."""
-    name = type(error).__name__
-    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("-")
+        # The current revision is protected for as long as it is current.
+        if claim.rows().filter(desired_state=DesiredState.DELETED).update(current=None):
+            Deployment.objects.get(pk=deployment.pk).delete()
+            logger.info("%s: deleted", deployment.name)

@@ -1,45 +1,57 @@
-"""What the workers are asked to do. A message carries an id and is a hint: what is due stands in the tables."""
+"""Background work: each task loads, calls, and looks again later. Messages carry ids; the truth is in Postgres."""
+
+from __future__ import annotations
 
 import logging
 
 from celery import shared_task
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
-from deployments import observer, reconciler
+from deployments import cluster_check, observer, reconciler
+from deployments.models import Cluster
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
+
+#: Longer waits are left to the tick, which finds the due row.
+SOON_SECONDS = 4.0
+MOST_PER_TICK = 200
 
 
-@shared_task
+@shared_task(ignore_result=True)
 def reconcile_one(deployment_id: int) -> None:
-    """One look at one deployment; what it leaves due is found by the next tick."""
-    reconciler.reconcile(deployment_id, timezone.now())
+    again = reconciler.reconcile(deployment_id)
+    if again is not None and again <= SOON_SECONDS:
+        reconcile_one.apply_async((deployment_id,), countdown=again, retry=False)
 
 
-@shared_task
+@shared_task(ignore_result=True)
 def reconcile_due() -> None:
-    """The tick: asks for every look that is due."""
-    for deployment_id in reconciler.due(timezone.now()):
-        reconcile_one.apply_async((deployment_id,), expires=60)
+    for deployment_id in reconciler.due(timezone.now(), MOST_PER_TICK):
+        reconcile_one.apply_async((deployment_id,), expires=30, retry=False)
 
 
-@shared_task
-def observe_one(cluster_id: int) -> None:
-    """One look at everything of ours on one cluster."""
-    observer.observe(cluster_id, timezone.now())
-
-
-@shared_task
+@shared_task(ignore_result=True)
 def observe_due() -> None:
-    """The tick: asks for a look at every cluster that is due."""
     for cluster_id in observer.due(timezone.now()):
-        observe_one.apply_async((cluster_id,), expires=10)
+        observe_one.apply_async((cluster_id,), expires=10, retry=False)
+
+
+@shared_task(ignore_result=True)
+def observe_one(cluster_id: int) -> None:
+    observer.observe(cluster_id)
+    for stale in observer.facts_due(cluster_id, timezone.now()):
+        check_cluster.apply_async((stale,), expires=60, retry=False)
+
+
+@shared_task(ignore_result=True)
+def check_cluster(cluster_id: int) -> None:
+    for cluster in Cluster.objects.filter(pk=cluster_id):
+        cluster_check.check(cluster)
 
 
 def send_hint(deployment_id: int) -> None:
-    """Asks for a look at once. Without a broker it waits for the next tick that finds one."""
+    """Asks for a look at once. Without a broker, the tick finds the due row as soon as there is one again."""
     try:
-        reconcile_one.apply_async((deployment_id,), expires=60)
-    except OperationalError:
-        log.warning("The broker is away: deployment %s waits for the next tick.", deployment_id)
+        reconcile_one.apply_async((deployment_id,), retry=False)
+    except Exception as error:  # the broker's client has many ways of failing, and none of them matters here
+        logger.warning("No hint could be sent for deployment %s: %s", deployment_id, type(error).__name__)

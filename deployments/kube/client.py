@@ -157,7 +157,7 @@ class Cluster:
             options["preconditions"] = {"uid": uid}
         path = kind.path(namespace, quote(name, safe=""))
         try:
-            self._ask("DELETE", path, f"delete {kind.name} {name}", body=msgspec.json.encode(options))
+            self._ask("DELETE", path, f"delete {kind.name} {name}", body=options)
         except NotFound:
             return False
         return True
@@ -193,9 +193,7 @@ class Cluster:
             "spec": {"resourceAttributes": {key: value for key, value in attributes.items() if value}},
         }
         path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-        answer = self._ask(
-            "POST", path, f"ask whether we may {ask.verb} {ask.resource}", body=msgspec.json.encode(review)
-        )
+        answer = self._ask("POST", path, f"ask whether we may {ask.verb} {ask.resource}", body=review)
         return bool(decode.read_one(dict[str, Any], answer.body).get("status", {}).get("allowed"))
 
     def version(self) -> str:
@@ -208,6 +206,15 @@ class Cluster:
         answer = self._ask("GET", "/apis", "list the API groups")
         groups = decode.read_one(dict[str, Any], answer.body).get("groups") or ()
         return frozenset(v["groupVersion"] for group in groups for v in group.get("versions") or ())
+
+    def resources(self, group_version: str) -> frozenset[str]:
+        """The plurals that a "group/version" offers; none when the server does not know it."""
+        try:
+            answer = self._ask("GET", f"/apis/{group_version}", f"list the resources of {group_version}")
+        except NotFound:
+            return frozenset()
+        found = decode.read_one(dict[str, Any], answer.body).get("resources") or ()
+        return frozenset(str(resource.get("name", "")) for resource in found)
 
     def close(self) -> None:
         if self._rest is not None:
@@ -229,12 +236,15 @@ class Cluster:
         doing: str,
         *,
         query: Mapping[str, str | None] | None = None,
-        body: bytes | None = None,
+        body: bytes | dict[str, Any] | None = None,
         content_type: str = _JSON,
         accept: str = _JSON,
         most: int = LARGEST_OBJECT,
     ) -> Answer:
-        """One request, once. `doing` completes "Cannot …" in an error's sentence."""
+        """One request, once. `doing` completes "Cannot …" in an error's sentence.
+
+        The official client encodes a JSON body itself; one of another content type is given as bytes.
+        """
         from urllib3.exceptions import HTTPError
 
         from deployments.kube.transport import read_bounded

@@ -1,0 +1,257 @@
+"""What the database knows of a cluster's deployments before a look, and how it learns what the look saw.
+
+A fixed number of statements for any number of deployments. Specs are immutable by revision and kept from one pass to
+the next, and an observation whose content is unchanged is not written again: only that it was seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
+
+from deployments import document, naming
+from deployments.kube.decode import StatefulSet
+from deployments.models import Cluster, Deployment, Observation, Revision, Transition
+from deployments.seen import Seen, Status, StoredRefusal
+from deployments.spec import DeploymentSpec
+from deployments.vocabulary import DesiredState, Phase
+
+MOST_SPECS_KEPT = 5000
+MOST_REVISIONS_KEPT = 5
+
+_specs: OrderedDict[int, DeploymentSpec] = OrderedDict()
+
+
+@dataclass(frozen=True, slots=True)
+class LastWords:
+    """The end of a dead container's log, and which run of which pod it is from."""
+
+    run: str
+    lines: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Known:
+    """One deployment: what is wanted, and what the pass before left behind."""
+
+    pk: int
+    name: str
+    namespace: str
+    spec: DeploymentSpec
+    revision: int
+    desired: DesiredState
+    changed_at: datetime
+    applied_revision: int
+    refusal: StoredRefusal | None
+    last_phase: Phase | None
+    last_wanted: int
+    generation: int
+    """Of the workload, as it was seen last; 0: never."""
+    digest: str
+    """Of the observation as it was written last."""
+    revisions: dict[str, int] = field(default_factory=dict)
+    last_words: dict[str, LastWords] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.namespace, naming.label_value(self.name)
+
+    def learn_revision(self, workload: StatefulSet | None) -> dict[str, int]:
+        """Which of our revisions a controller revision runs; the workload says it of the newest one."""
+        if workload is not None and workload.status.observed_generation >= workload.metadata.generation:
+            number, hash = workload.metadata.label(naming.REVISION_LABEL), workload.status.update_revision
+            if hash and number.isascii() and number.isdigit():
+                self.revisions.pop(hash, None)
+                self.revisions[hash] = int(number)
+        while len(self.revisions) > MOST_REVISIONS_KEPT:
+            self.revisions.pop(next(iter(self.revisions)))
+        return self.revisions
+
+
+def known_deployments(cluster: Cluster) -> list[Known]:
+    """Every deployment on a cluster: one statement, and one more for revisions that were not read before."""
+    rows = list(
+        Deployment.objects.filter(endpoint__cluster=cluster, current__isnull=False)
+        .order_by("pk")
+        .values(
+            "pk",
+            "name",
+            "desired_state",
+            "changed_at",
+            "applied_revision",
+            "refusal",
+            "current_id",
+            namespace=F("endpoint__namespace"),
+            number=F("current__number"),
+            last_phase=F("observation__phase"),
+            last_wanted=F("observation__wanted"),
+            digest=KeyTextTransform("digest", "observation__details"),
+            generation=KeyTransform("generation", "observation__details"),
+            known_hashes=KeyTransform("revisions", "observation__details"),
+            last_words=KeyTransform("last_words", "observation__details"),
+        )
+    )
+    specs = _read_specs(row["current_id"] for row in rows)
+    return [
+        Known(
+            pk=row["pk"],
+            name=row["name"],
+            namespace=row["namespace"],
+            spec=specs[row["current_id"]],
+            revision=row["number"],
+            desired=DesiredState(row["desired_state"]),
+            changed_at=row["changed_at"],
+            applied_revision=row["applied_revision"],
+            refusal=StoredRefusal.from_mapping(row["refusal"]),
+            last_phase=Phase(row["last_phase"]) if row["last_phase"] else None,
+            last_wanted=row["last_wanted"] or 0,
+            generation=row["generation"] or 0,
+            digest=row["digest"] or "",
+            # JSON objects come back sorted; the newest revision is the one with the highest number.
+            revisions=dict(sorted((row["known_hashes"] or {}).items(), key=lambda item: item[1])),
+            last_words={
+                pod: LastWords(kept["run"], tuple(kept["lines"]))
+                for pod, kept in (row["last_words"] or {}).items()
+            },
+        )
+        for row in rows
+        if row["current_id"] in specs
+    ]
+
+
+def write(statuses: Sequence[tuple[Known, Seen, Status]], now: datetime) -> None:
+    """Writes one pass in at most three statements and one transaction.
+
+    A look that began earlier and ends later than another one does not overwrite it.
+    """
+    changed: list[tuple[Known, Status, dict[str, Any]]] = []
+    same: list[int] = []
+    transitions: list[Transition] = []
+    for one, seen, status in statuses:
+        details = _details(one, seen, status)
+        if details["digest"] == one.digest:
+            same.append(one.pk)
+            continue
+        changed.append((one, status, details))
+        if status.phase != one.last_phase:
+            transitions.append(_transition(one, status, now))
+    with transaction.atomic():
+        if changed:
+            _upsert(changed, now)
+        if same:
+            Observation.objects.filter(pk__in=same, observed_at__lt=now).update(observed_at=now)
+        if transitions:
+            there = set(
+                Deployment.objects.filter(pk__in=[t.deployment_id for t in transitions])
+                .select_for_update(of=("self",), no_key=True)
+                .values_list("pk", flat=True)
+            )
+            Transition.objects.bulk_create([t for t in transitions if t.deployment_id in there])
+
+
+def _read_specs(ids: Iterable[int]) -> dict[int, DeploymentSpec]:
+    """Specs by revision id; a document that this version cannot read is left out, so that it stops nobody else."""
+    wanted = list(ids)
+    missing = [each for each in wanted if each not in _specs]
+    if missing:
+        for pk, mapping in Revision.objects.filter(pk__in=missing).values_list("pk", "document"):
+            try:
+                _specs[pk] = document.from_mapping(mapping)
+            except document.InvalidDocument:
+                continue
+    found = {each: _specs[each] for each in wanted if each in _specs}
+    for each in found:
+        _specs.move_to_end(each)
+    while len(_specs) > max(MOST_SPECS_KEPT, len(found)):
+        _specs.popitem(last=False)
+    return found
+
+
+def _details(one: Known, seen: Seen, status: Status) -> dict[str, Any]:
+    alive = {pod.metadata.name for pod in seen.pods}
+    details = {
+        **status.to_mapping(),
+        "generation": seen.workload.metadata.generation if seen.workload else 0,
+        "revisions": one.revisions,
+        "last_words": {
+            pod: {"run": words.run, "lines": list(words.lines)}
+            for pod, words in one.last_words.items()
+            if pod in alive
+        },
+    }
+    said = [status.phase.value, status.sentence, status.remedy, status.ready, status.wanted, status.revision]
+    text = json.dumps([said, details], sort_keys=True)
+    return {**details, "digest": hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}
+
+
+def _transition(one: Known, status: Status, now: datetime) -> Transition:
+    evidence: Mapping[str, Any] = status.evidence.to_mapping() if status.phase.needs_attention else {}
+    return Transition(
+        deployment_id=one.pk,
+        revision=status.revision,
+        before=one.last_phase.value if one.last_phase else "",
+        after=status.phase.value,
+        at=now,
+        sentence=status.sentence,
+        remedy=status.remedy,
+        evidence=evidence,
+    )
+
+
+_COLUMNS = {
+    "deployment_id": "bigint",
+    "phase": "text",
+    "sentence": "text",
+    "remedy": "text",
+    "ready": "integer",
+    "wanted": "integer",
+    "revision": "integer",
+    "details": "text",
+}
+_UPSERT = """
+INSERT INTO deployments_observation AS old
+    (deployment_id, phase, phase_since, sentence, remedy, ready, wanted, revision, observed_at, details)
+SELECT new.deployment_id, new.phase, %s, new.sentence, new.remedy, new.ready, new.wanted, new.revision, %s,
+       new.details::jsonb
+FROM unnest({arrays}) AS new ({columns})
+JOIN deployments_deployment ON deployments_deployment.id = new.deployment_id
+ON CONFLICT (deployment_id) DO UPDATE SET
+    phase = excluded.phase,
+    phase_since = CASE WHEN old.phase = excluded.phase THEN old.phase_since ELSE excluded.phase_since END,
+    sentence = excluded.sentence,
+    remedy = excluded.remedy,
+    ready = excluded.ready,
+    wanted = excluded.wanted,
+    revision = excluded.revision,
+    observed_at = excluded.observed_at,
+    details = excluded.details
+WHERE old.observed_at IS NULL OR old.observed_at < excluded.observed_at
+""".format(arrays=", ".join(f"%s::{kind}[]" for kind in _COLUMNS.values()), columns=", ".join(_COLUMNS))
+
+
+def _upsert(changed: Sequence[tuple[Known, Status, dict[str, Any]]], now: datetime) -> None:
+    rows = [
+        (
+            one.pk,
+            status.phase.value,
+            status.sentence,
+            status.remedy,
+            status.ready,
+            status.wanted,
+            status.revision,
+            # PostgreSQL's jsonb knows no NUL character, and engines print what they like.
+            json.dumps(details).replace("\\u0000", ""),
+        )
+        for one, status, details in changed
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_UPSERT, [now, now, *map(list, zip(*rows, strict=True))])
