@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -105,7 +106,9 @@ class _Unreadable(ValueError):
 
 def _read(chain_pem: str) -> list[x509.Certificate]:
     if len(chain_pem) > LARGEST_PEM:
-        raise _Unreadable(f"The certificate is larger than {LARGEST_PEM // 1024} KiB. Leave out what is no part.")
+        raise _Unreadable(
+            f"The certificate is larger than {LARGEST_PEM // 1024} KiB. Leave out what is no part."
+        )
     if "PRIVATE KEY" in chain_pem:
         raise _Unreadable("This holds a private key. Put it into the field for the key, and only there.")
     if "-----BEGIN CERTIFICATE-----" not in chain_pem:
@@ -115,7 +118,9 @@ def _read(chain_pem: str) -> list[x509.Certificate]:
     except ValueError:
         raise _Unreadable("The certificate cannot be read. Copy it with its first and last lines.") from None
     if len(chain) > LONGEST_CHAIN:
-        raise _Unreadable(f"{len(chain)} certificates are too many. Give the chain of one, at most {LONGEST_CHAIN}.")
+        raise _Unreadable(
+            f"{len(chain)} certificates are too many. Give the chain of one, at most {LONGEST_CHAIN}."
+        )
     return chain
 
 
@@ -151,7 +156,7 @@ def _chain_problems(
         what = "The certificate" if number == 0 else f"The certificate of {_name_of(certificate.subject)}"
         yield from _date_problems(certificate, what, now)
         yield from _strength_problems(certificate, what)
-    for lower, upper in zip(chain, chain[1:], strict=False):
+    for lower, upper in pairwise(chain):
         if not _issued(lower, upper):
             yield (
                 f"The chain is broken: {_name_of(upper.subject)} did not sign the certificate before it. "

@@ -53,7 +53,9 @@ def _ascii(name: str) -> str:
     if name.isascii():
         return name
     if any(letter in name for letter in _DEVIATIONS):
-        raise Refused("This name has letters that programs read in two ways. Write its form that begins with xn--.")
+        raise Refused(
+            "This name has letters that programs read in two ways. Write its form that begins with xn--."
+        )
     try:
         return name.encode("idna").decode("ascii")
     except UnicodeError:
