@@ -5,12 +5,17 @@ from typing import Any
 from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.exceptions import ImproperlyConfigured
 
 
 @register()
 def settings_are_usable(**_: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
-    if not settings.SECRET_KEY:
+    try:
+        has_key = bool(settings.SECRET_KEY)
+    except ImproperlyConfigured:  # Django's way of saying that it is empty
+        has_key = False
+    if not has_key:
         found.append(Error("SECRET_KEY is empty.", hint="Set a long random value.", id="slipway.E001"))
     if not settings.FIELD_ENCRYPTION_KEYS:
         hint = "Generate one with cryptography's Fernet.generate_key()."

@@ -36,6 +36,15 @@ _OURS: Final = (
     "DEBUG",
 )
 
+#: What a command beside the stack needs, to work on the same data.
+_SHARED: Final = (
+    *_OURS,
+    "SECURE",
+    "STATIC_ROOT",
+    "SLIPWAY_SANDBOX_KUBECONFIG",
+    "SLIPWAY_EXAMPLE_PASSWORD",
+)
+
 _WELCOME: Final = """
 Slipway is ready.
 
@@ -154,6 +163,7 @@ class _Stack:
         self._postgres.create_database(DATABASE)
         supervisor.finish(self._python("prepare", "console.local.prepare", patience=300))
         supervisor.start(self._web(), self._worker(), self._beat(), self._gateway())
+        self._state.keep_settings({name: self._environment[name] for name in _SHARED})
         self._state.announce(self._facts)
         terminal.plain(_WELCOME.format(**self._facts, folder=self._folder))
 

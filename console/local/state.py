@@ -72,6 +72,10 @@ class State:
         """Keeps a number for the next run."""
         self._write(self.folder / name, f"{number}\n")
 
+    def keep_settings(self, settings: dict[str, str]) -> None:
+        """Writes environment.json (mode 0600), for commands that are run beside the stack."""
+        self._write(self.folder / "environment.json", json.dumps(settings, indent=2) + "\n")
+
     def announce(self, facts: dict[str, str]) -> None:
         """Writes up.json (mode 0600), whole or not at all."""
         self._write(self.note, json.dumps(facts, indent=2) + "\n")
