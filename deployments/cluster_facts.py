@@ -99,8 +99,8 @@ def reach(cluster: Cluster, now: datetime) -> Reach:
         since = cluster.unreachable_since or cluster.checked_at
         return Reach(f"Unreachable since {times.moment(since, now)}", Tone.BAD, cluster.check_error)
     if cluster.unreachable_since and not _answered_since(cluster, cluster.unreachable_since):
-        since = times.moment(cluster.unreachable_since, now)
-        return Reach(f"Unreachable since {since}", Tone.BAD, cluster.unreachable_reason)
+        silent = times.moment(cluster.unreachable_since, now)
+        return Reach(f"Unreachable since {silent}", Tone.BAD, cluster.unreachable_reason)
     answered = max(filter(None, (seen_at, cluster.checked_at)), default=None)
     if answered is None:
         return Reach("Not checked", Tone.IDLE)

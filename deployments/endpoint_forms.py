@@ -17,7 +17,7 @@ from deployments.cluster_facts import facts_of
 from deployments.models import Cluster, Endpoint
 from deployments.short_names import ShortNameField
 from deployments.vocabulary import Routing, TlsMode
-from deployments.write_only import WriteOnlyText
+from deployments.write_only import PublicText, WriteOnlyText
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
 _ROUTING_FACTS = {
@@ -41,7 +41,7 @@ def object_name(what: str, *, label: bool) -> Any:
         if not all(_LABEL.fullmatch(part) for part in parts):
             dots = "" if label else ", dots"
             raise forms.ValidationError(
-                f"“{value[:60]}” is not the name of a {what}. Use lower-case letters, digits{dots} and hyphens inside."
+                f"“{value[:60]}” is not the name of {what}. Use lower-case letters, digits{dots} and hyphens inside."
             )
 
     return rule
@@ -74,20 +74,18 @@ class EndpointForm(forms.ModelForm):
         widget=_plain(placeholder="models.example.com", inputmode="url"),
         help_text="Clients call it; each deployment has its own path below.",
     )
-    namespace = _name("namespace", "Namespace", label=True, required=True)
-    gateway_name = _name("Gateway", "Gateway")
+    namespace = _name("a namespace", "Namespace", label=True, required=True)
+    gateway_name = _name("a Gateway", "Gateway")
     gateway_namespace = _name(
-        "namespace", "Namespace of the Gateway", label=True, help_text="Empty: the endpoint's own."
+        "a namespace", "Namespace of the Gateway", label=True, help_text="Empty: the endpoint's own."
     )
-    gateway_section = _name("listener", "Listener", help_text="sectionName; empty: any that fits.")
-    ingress_class = _name("ingress class", "Ingress class", help_text="Empty: the cluster's default.")
+    gateway_section = _name("a listener", "Listener", help_text="sectionName; empty: any that fits.")
+    ingress_class = _name("an ingress class", "Ingress class", help_text="Empty: the cluster's default.")
     tls_certificate = forms.CharField(
         label="Certificate",
         required=False,
         max_length=certificates.LARGEST_PEM,
-        widget=forms.Textarea(
-            attrs={"rows": 6, "spellcheck": "false", "class": "mono", "autocomplete": "off"}
-        ),
+        widget=PublicText(attrs={"rows": 6, "class": "mono"}),
         help_text="PEM: that of the host name first, then those of its issuers.",
     )
     tls_key_text = forms.CharField(
@@ -97,9 +95,9 @@ class EndpointForm(forms.ModelForm):
         widget=WriteOnlyText(attrs={"rows": 6, "class": "mono"}),
         help_text="PEM, without a passphrase. Stored encrypted and never shown again.",
     )
-    tls_secret_name = _name("secret", "Secret", help_text="Of the type kubernetes.io/tls.")
+    tls_secret_name = _name("a secret", "Secret", help_text="Of the type kubernetes.io/tls.")
     storage_class = _name(
-        "storage class",
+        "a storage class",
         "Storage class",
         attrs={"list": "storage-classes"},
         help_text="Of the replicas' volumes. Empty: the cluster's default.",
@@ -176,9 +174,6 @@ class EndpointForm(forms.ModelForm):
             self._beside("tls_secret_name", "Give the name of the secret that holds the certificate.")
         if cleaned.get("tls") == TlsMode.PEM:
             self._judge_pair(cleaned, key)
-        if "PRIVATE KEY" in self.data.get(self.add_prefix("tls_certificate"), ""):
-            self.data = self.data.copy()
-            self.data[self.add_prefix("tls_certificate")] = ""
         if key and self.errors and "tls_key_text" not in self.errors:
             self.add_error(
                 "tls_key_text", "It was not kept while other settings need a change. Give it again."

@@ -86,7 +86,8 @@ def create(request: Request) -> HttpResponse:
 @requires(Permission.CLUSTERS)
 def edit(request: Request, slug: str) -> HttpResponse:
     endpoint = get_object_or_404(_visible(request), slug=slug)
-    heading, number = f"Edit {endpoint.name}", endpoint.deployment_count
+    heading = f"Edit {endpoint.name}"
+    number: int = endpoint.deployment_count  # type: ignore[attr-defined]  # annotated by _visible
     form = EndpointForm(request.POST or None, user=request.user, instance=endpoint, deployments=number)
     if request.method == "POST" and form.is_valid() and (saved := _save(form)):
         later = " Its deployments take the change over with their next revision." if number else ""
