@@ -6,7 +6,8 @@ from deployments.views import actions, configuration, deployments, documents, lo
 
 urlpatterns = [
     path("deployments/", deployments.listed, name="deployment_list"),
-    path("deployments/import/", documents.import_document, name="deployment_import"),
+    # Outside of deployments/, where any name may be one of a deployment.
+    path("import/", documents.import_document, name="deployment_import"),
     path("deployments/<slug:name>/", rollout.detail, name="deployment_detail"),
     path("deployments/<slug:name>/configuration/", configuration.settings, name="deployment_configuration"),
     path("deployments/<slug:name>/metrics/", configuration.metrics, name="deployment_metrics"),

@@ -63,11 +63,13 @@ def download(request: Request, name: str) -> HttpResponse:
 def import_document(request: Request) -> HttpResponse:
     """Creates or revises from a pasted document; *Check* says what would happen and changes nothing."""
     text = request.POST.get("document", "") if request.method == "POST" else ""
-    context: dict[str, Any] = {"text": text, "problems": [], "secret_names": []}
+    context: dict[str, Any] = {"text": text, "problems": [], "secret_names": [], "nav": "deployments"}
     if request.method != "POST":
         return page(request, "deployments/import.html", context)
     check = request.POST.get("do") == "check"
     try:
+        if not text.strip():
+            raise InvalidDocument([Problem("document", "It is empty. Paste a ModelDeployment document.")])
         spec = document.read(text)
         context["secret_names"] = _secrets_to_ask(spec)
         problems = _not_allowed(request, spec)

@@ -103,7 +103,12 @@ def _changes(deployment: Deployment, standing: Standing) -> tuple[int, list[Chan
     changes = [Change(at, Phase(after)) for revision, at, after in found if revision == shown]
     # A start after a stop is a rollout of its own, of the same revision.
     rests = [i for i, change in enumerate(changes) if change.after in (Phase.STOPPED, Phase.STOPPING)]
-    return shown, changes[rests[-1] + 1 :] if rests and rests[-1] + 1 < len(changes) else changes
+    began = deployment.current.created_at if shown == number else changes[0].at  # type: ignore[union-attr]
+    if rests and rests[-1] + 1 < len(changes):
+        changes, began = changes[rests[-1] + 1 :], deployment.changed_at
+    if changes[0].after is not Phase.QUEUED and began < changes[0].at:
+        changes.insert(0, Change(began, Phase.QUEUED))
+    return shown, changes
 
 
 def _expected(deployment: Deployment, number: int) -> tuple[dict[Phase, timedelta], int]:
@@ -173,7 +178,7 @@ def _replicas(details: Mapping[str, Any], spec: DeploymentSpec) -> Iterator[dict
 
 def _events(details: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for event in details.get("events") or []:
-        yield {**event, "at": _moment(event.get("at"))}
+        yield {**event, "at": _moment(event.get("at")), "times": event.get("times") or 1}
 
 
 def _rollout_facts(deployment: Deployment, now: datetime) -> list[tuple[str, str]]:

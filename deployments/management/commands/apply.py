@@ -4,8 +4,8 @@ Exit codes: 0 applied (with --wait: serving), 1 failed, with the reason, 2 an in
 """
 
 import sys
-import time
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -58,7 +58,7 @@ class Command(BaseCommand):
 
     def _follow(self, outcome: Outcome, timeout: int) -> None:
         """Returns once this revision serves; raises CommandError when it fails, rests or takes too long."""
-        deadline, last = time.monotonic() + timeout, ""
+        deadline, last = monotonic() + timeout, ""
         while True:
             deployment, standing = _look(outcome.deployment.pk)
             if _speaks_of(deployment, outcome.revision):
@@ -79,13 +79,14 @@ class Command(BaseCommand):
                 raise CommandError(
                     f"{deployment.name} is {deployment.desired_state}, so it will not serve. Start it."
                 )
-            if time.monotonic() >= deadline:
+            if monotonic() >= deadline:
                 raise CommandError(
                     f"{deployment.name} does not serve after {timeout} s. Last seen: {last or 'nothing'}."
                 )
             # Nothing is held while waiting, so that a restart of the database ends no rollout that is watched.
-            connection.close_if_unusable_or_obsolete()
-            time.sleep(LOOK_EVERY)
+            if not connection.in_atomic_block:
+                connection.close_if_unusable_or_obsolete()
+            sleep(LOOK_EVERY)
 
 
 def _read(file: str) -> DeploymentSpec:

@@ -18,7 +18,9 @@ from deployments.spec import DeploymentSpec, EngineSpec, SharingSpec
 from deployments.vocabulary import Engine, Phase, Routing, Sharing
 
 
-def person(email: str = "ada@example.com", role: Role | None = Role.ADMINISTRATOR, name: str = "Ada Berg") -> User:
+def person(
+    email: str = "ada@example.com", role: Role | None = Role.ADMINISTRATOR, name: str = "Ada Berg"
+) -> User:
     sync_roles()
     user = User.objects.create_user(email, "a long enough password", name=name)
     if role is not None:
@@ -61,7 +63,11 @@ def model(slug: str = "llama-8b") -> CatalogModel:
     provider, _ = Provider.objects.get_or_create(slug="meta", defaults={"name": "Meta"})
     found, _ = CatalogModel.objects.get_or_create(
         slug=slug,
-        defaults={"name": slug.replace("-", " ").title(), "provider": provider, "source_reference": f"meta/{slug}"},
+        defaults={
+            "name": slug.replace("-", " ").title(),
+            "provider": provider,
+            "source_reference": f"meta/{slug}",
+        },
     )
     return found
 
@@ -92,6 +98,9 @@ def deployment(
     for slug in wish.sharing.organizations:
         organization(slug)
     made = desired.create(wish, author=author, secrets=secrets)
+    if phase is Phase.STOPPED:
+        desired.stop(made, author=author)
+        made.refresh_from_db()
     see(made, phase, ready=ready, wanted=wanted, sentence=sentence, remedy=remedy, seen=seen, details=details)
     return made
 
@@ -105,7 +114,9 @@ def see(deployment: Deployment, phase: Phase, *, seen: datetime | None = None, *
 
 
 def move(deployment: Deployment, phase: Phase, at: datetime, **facts: Any) -> None:
-    Transition.objects.create(deployment=deployment, revision=facts.pop("revision", 1), after=phase, at=at, **facts)
+    Transition.objects.create(
+        deployment=deployment, revision=facts.pop("revision", 1), after=phase, at=at, **facts
+    )
 
 
 def shared(mode: Sharing, *organizations: str) -> SharingSpec:
