@@ -45,10 +45,11 @@ def dies(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, bool], None]:
             sent += 1
             if sent == number and not after:
                 raise Killed
-            answer = ASK(self, *arguments, **more)
-            if sent == number:
-                raise Killed
-            return answer
+            try:
+                return ASK(self, *arguments, **more)
+            finally:
+                if sent == number:
+                    raise Killed
 
         monkeypatch.setattr(Connection, "_ask", counted)
 
