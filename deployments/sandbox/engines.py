@@ -38,6 +38,8 @@ class _Engine:
         self.api = EngineApi(self.core, on_failure)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Accepted connections inherit it: a streamed token must not wait for the receipt of the one before.
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.bind((_LOOPBACK, 0))
         self.socket.listen(_BACKLOG)
         self.socket.setblocking(False)
