@@ -69,7 +69,7 @@ def _attention(request: Request, now: datetime) -> list[dict[str, Any]]:
     found = (
         with_standing(Deployment.objects.visible_to(request.user), now)
         .select_related("model")
-        .filter(shown__in=states)
+        .filter(shown__in=states)  # type: ignore[misc]  # an annotation of with_standing
         .order_by(listing.by_urgency(), "name")[:ATTENTION_SHOWN]
     )
     return [{"deployment": d, "standing": standing_of(d, now)} for d in found]
@@ -128,7 +128,7 @@ def _version(context: dict[str, Any]) -> str:
 def _first_steps(request: Request) -> list[dict[str, Any]]:
     """What has to exist before a model can serve, in order; the first that is missing is the next action."""
     user = request.user
-    steps = [
+    steps: list[tuple[str, str, str, Any]] = [
         ("Add a cluster", "A Kubernetes API with GPUs, where models run.", "cluster_create", Cluster),
         (
             "Add an endpoint",
@@ -144,7 +144,12 @@ def _first_steps(request: Request) -> list[dict[str, Any]]:
         ),
     ]
     found = [
-        {"title": title, "text": text, "url": _url(name), "done": table.objects.visible_to(user).exists()}
+        {
+            "title": title,
+            "text": text,
+            "url": _url(name),
+            "done": table.objects.visible_to(user).exists(),
+        }
         for title, text, name, table in steps
     ]
     deploy = {"title": "Deploy a model", "text": "The wizard asks for the rest and shows what it will send."}

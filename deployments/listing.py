@@ -246,7 +246,7 @@ def _match(filters: Filters) -> Q:
         match &= Q(endpoint__slug=filters.endpoint)
     if filters.organization:
         given = Share.objects.filter(deployment=OuterRef("pk"), organization__slug=filters.organization)
-        match &= Q(sharing=Sharing.ALL) | Exists(given)
+        match &= Q(sharing=Sharing.ALL) | Q(Exists(given))
     return match
 
 

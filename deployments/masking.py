@@ -37,7 +37,7 @@ def manifests(
 def _masked(manifest: dict[str, Any]) -> dict[str, Any]:
     if manifest.get("kind") != "Secret":
         return manifest
-    parts = {
+    parts: dict[str, Any] = {
         part: dict.fromkeys(manifest[part], HIDDEN) for part in ("data", "stringData") if part in manifest
     }
     return {**manifest, **parts}

@@ -1,8 +1,5 @@
 """Addresses of the catalogue, clusters, endpoints and deployments."""
 
-from importlib import import_module
-from importlib.util import find_spec
-
 from django.urls import include, path
 
 from deployments.views import catalog
@@ -15,12 +12,7 @@ urlpatterns = [
     path("models/<slug:slug>/", catalog.detail, name="model_detail"),
     path("models/<slug:slug>/edit/", catalog.edit, name="model_edit"),
     path("models/<slug:slug>/delete/", catalog.delete, name="model_delete"),
+    path("", include("deployments.wizard.urls")),
+    path("", include("deployments.views.deployment_urls")),
+    path("", include("deployments.views.cluster_urls")),
 ]
-
-for module in (
-    "deployments.wizard.urls",
-    "deployments.views.deployment_urls",
-    "deployments.views.cluster_urls",
-):
-    if find_spec(module):
-        urlpatterns.append(path("", include(module)))
