@@ -60,7 +60,8 @@ class Product:
     """The nodes that have GPUs of one product."""
 
     name: str
-    memory: str
+    note: str
+    """How much memory each of them has, if that is known."""
     free: int
     total: int
     nodes: tuple[Berth, ...]
@@ -138,7 +139,7 @@ def _product(name: str, memory: int | None, nodes: list[GpuNode]) -> Product:
     berths = tuple(_berth(node) for node in sorted(nodes, key=lambda node: node.name))
     return Product(
         name=gpus.short_name(name) or "GPU",
-        memory=show_bytes(memory) if memory else "",
+        note=f"{show_bytes(memory)} each" if memory else "",
         free=sum(berth.free for berth in berths),
         total=sum(node.total for node in nodes),
         nodes=berths,

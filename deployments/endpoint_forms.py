@@ -121,7 +121,7 @@ class EndpointForm(forms.ModelForm):
             "tls_secret_name",
             "storage_class",
         ]
-        labels = {"routing": "How requests reach deployments", "tls": "Certificate"}
+        labels = {"routing": "How requests reach deployments", "tls": "Where the certificate is"}
 
     def __init__(self, *args: Any, user: User, deployments: int = 0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
