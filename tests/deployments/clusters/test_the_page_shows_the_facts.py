@@ -30,7 +30,7 @@ def test_the_page_of_a_cluster_shows_what_it_has(web: Client, cluster: Cluster) 
         "L40S 0 of 4 in use",
         "gpu-2 takes no new pods",
         "fast Default, can grow",
-        "slow cannot grow",
+        "slow Cannot grow",
         "llm.example.com",
         "Not there. Scales by other figures",
     ):
