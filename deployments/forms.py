@@ -88,6 +88,7 @@ class CatalogModelForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         for name, choices in (("source_kind", SourceKind.choices()), ("use_case", UseCase.choices())):
             self.fields[name].choices = choices  # type: ignore[attr-defined]
+        self.fields["provider"].empty_label = "Choose a provider"  # type: ignore[attr-defined]
         if not self.instance.weights_token:
             del self.fields["forget_token"]
 

@@ -7,8 +7,8 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from deployments import cluster_check, observer, reconciler
-from deployments.models import Cluster
+from deployments import cluster_check, endpoint_check, observer, reconciler
+from deployments.models import Cluster, Endpoint
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +47,14 @@ def observe_one(cluster_id: int) -> None:
 def check_cluster(cluster_id: int) -> None:
     for cluster in Cluster.objects.filter(pk=cluster_id):
         cluster_check.check(cluster)
+        for endpoint_id in cluster.endpoints.values_list("pk", flat=True):
+            check_endpoint.apply_async((endpoint_id,), expires=60, retry=False)
+
+
+@shared_task(ignore_result=True)
+def check_endpoint(endpoint_id: int) -> None:
+    for endpoint in Endpoint.objects.select_related("cluster").filter(pk=endpoint_id):
+        endpoint_check.check(endpoint)
 
 
 def send_hint(deployment_id: int) -> None:

@@ -27,7 +27,7 @@ def change_the_tag(page: Page, tag: str) -> None:
 def choose(page: Page, action: str) -> None:
     """An action of the menu, and whatever it asks."""
     page.get_by_role("button", name="More actions").click()
-    page.locator("#actions").get_by_text(re.compile(f"^{action}")).click()
+    page.locator("#actions").get_by_role("link", name=re.compile(action)).click()
     page.locator("dialog[open]").get_by_role("button", name=re.compile(action)).click()
 
 

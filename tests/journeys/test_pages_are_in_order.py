@@ -16,7 +16,7 @@ PAGES = [
     "/models/opt-125m/deploy/",
     "/deployments/",
     "/deployments/?q=nothing-like-it",
-    "/deployments/import/",
+    "/import/",
     "/deployments/llama-8b-chat/",
     "/deployments/llama-8b-chat/configuration/",
     "/deployments/llama-8b-chat/metrics/",
@@ -54,8 +54,8 @@ def test_every_page_is_in_order(browser: Browser, stack: Stack, scheme: str, wid
             found.append(f"{path}: scrolls sideways")
         if violations := person.violations():
             found.append(f"{path}: {violations}")
-    person.leave()
     assert not found, "\n".join(found)
+    person.leave()
 
 
 def test_a_tenant_sees_what_is_shared_and_no_console(browser: Browser, stack: Stack) -> None:
