@@ -90,7 +90,9 @@ def steps(
     note: str = "",
 ) -> list[Step]:
     """The timeline of one rollout that is in `phase` now; `note` goes with the step that matters."""
-    so_far, known = spent(changes, now), expected or {}
+    so_far = spent(changes, now)
+    # What first rollouts took says nothing about replacing replicas one after the other.
+    known = expected or {} if so_far.order == ROLLOUT_STEPS else {}
     reached = so_far.order.index(so_far.at)
     longest = max((time for step, time in so_far.times.items() if step is not Phase.SERVING), default=_TICK)
     lines = []

@@ -44,16 +44,17 @@ def detail(request: Request, name: str) -> HttpResponse:
     details: Mapping[str, Any] = seen.details or {}
     number, changes = _changes(deployment, standing)
     median, rollouts = _expected(deployment, number)
+    timeline = steps(changes, standing.phase, now, expected=median, note=standing.sentence)
     began = changes[0].at if changes else deployment.changed_at
     context = head(deployment, standing, "deployment_detail", now) | {
         "version": version,
         "every": EVERY_WHILE_MOVING if moving else EVERY,
         "number": number,
         "diagnosis_facts": _diagnosis_facts(deployment, standing, details, changes, now),
-        "steps": steps(changes, standing.phase, now, expected=median, note=standing.sentence),
+        "steps": timeline,
         "stopped": deployment.desired_state != DesiredState.RUNNING,
         "began": began,
-        "rollouts": rollouts,
+        "rollouts": rollouts if any(step.expected for step in timeline) else 0,
         "replicas": list(_replicas(details, spec)),
         "remarks": details.get("remarks") or [],
         "events": list(_events(details)),

@@ -55,11 +55,9 @@ def test_a_failure_belongs_to_its_step_and_its_time_goes_on() -> None:
 
 def test_replicas_that_are_replaced_one_by_one_have_their_own_steps() -> None:
     seen = changes((0, Phase.QUEUED), (1, Phase.UPDATING), (61, Phase.SERVING))
-    assert [line[0] for line in lines(steps(seen, Phase.SERVING, at(70)))] == [
-        "Queued",
-        "Rolling out",
-        "Serving",
-    ]
+    found = steps(seen, Phase.SERVING, at(70), expected={Phase.QUEUED: timedelta(seconds=9)})
+    assert [step.label for step in found] == ["Queued", "Rolling out", "Serving"]
+    assert {step.expected for step in found} == {None}
 
 
 def test_a_degraded_one_has_arrived_and_is_marked() -> None:
