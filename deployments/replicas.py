@@ -31,7 +31,7 @@ class Replica:
 
 def look_at(pod: Pod, seen: Seen, now: datetime) -> Replica:
     """Judges one pod by its status and its events."""
-    main = _main(pod)
+    main = engine_container(pod)
     going_since = pod.metadata.deletion_timestamp
     step, label, since = _step(pod, main, seen)
     current_hash = seen.workload.status.update_revision if seen.workload else ""
@@ -122,7 +122,7 @@ def _pull_began(status: ContainerStatus) -> bool:
     return waiting is not None and waiting.reason not in ("", "ContainerCreating", "PodInitializing")
 
 
-def _main(pod: Pod) -> ContainerStatus | None:
+def engine_container(pod: Pod) -> ContainerStatus | None:
     """The engine's container: the first one that the pod's spec names."""
     statuses = pod.status.container_statuses or ()
     first = pod.spec.containers[0].name if pod.spec.containers else ""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from deployments.kube.decode import Autoscaler, Claim, Event, Pod, StatefulSet
 from deployments.spec import DeploymentSpec
@@ -102,11 +104,8 @@ class Evidence:
 
     def to_mapping(self) -> dict[str, Any]:
         """Only what JSON knows."""
-        return {
-            "events": [{**asdict(event), "at": _text(event.at)} for event in self.events],
-            "log": list(self.log),
-            "log_of": self.log_of,
-        }
+        mapping: dict[str, Any] = msgspec.to_builtins(self)
+        return mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +126,29 @@ class Status:
     evidence: Evidence
     observed_at: datetime
 
+    @property
+    def content(self) -> tuple[object, ...]:
+        """All that is said, without the moment at which it was seen."""
+        return (
+            self.phase,
+            self.sentence,
+            self.remedy,
+            self.code,
+            self.ready,
+            self.wanted,
+            self.revision,
+            self.serving_revision,
+            self.replicas,
+            self.remarks,
+            self.evidence,
+        )
+
     def to_mapping(self) -> dict[str, Any]:
         """The details for the deployment's own page; only what JSON knows. The rest has columns."""
         return {
             "code": self.code,
             "serving_revision": self.serving_revision,
-            "replicas": [{**asdict(r), "tone": r.tone.value, "since": _text(r.since)} for r in self.replicas],
+            "replicas": msgspec.to_builtins(self.replicas),
             "remarks": list(self.remarks),
             **self.evidence.to_mapping(),
         }
-
-
-def _text(at: datetime | None) -> str | None:
-    return at.isoformat() if at else None

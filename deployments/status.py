@@ -123,6 +123,8 @@ class _Look:
                 yield refused
         running = {replica.status.name for replica in self.staying if replica.has_started}
         for claim in seen.claims:
+            if claim.status.phase == "Bound" and not claim.status.conditions:
+                continue
             # "data-md-chat-0" belongs to pod "md-chat-0"; one that runs has its volume.
             pod = claim.metadata.name.partition("-")[2]
             finding = find_in_claim(claim, seen.events_of("PersistentVolumeClaim", claim.metadata.name))

@@ -15,8 +15,11 @@ import msgspec
 from deployments.kube.errors import Unreadable
 
 
-class Part(msgspec.Struct, rename="camel", frozen=True, omit_defaults=True):
-    """A piece of an object, spelled as the API spells it."""
+class Part(msgspec.Struct, rename="camel", frozen=True, omit_defaults=True, gc=False):
+    """A piece of an object, spelled as the API spells it.
+
+    Answers are trees, so the cycle collector need not walk through their tens of thousands of parts.
+    """
 
 
 class Metadata(Part, frozen=True):
@@ -282,8 +285,31 @@ def _decode(kind: Any, body: bytes) -> Any:
     decoder = _DECODERS.get(kind)
     if decoder is None:
         decoder = _DECODERS[kind] = msgspec.json.Decoder(kind)
+    if _NUL in body:
+        body = _without_nul(body)
     try:
         return decoder.decode(body)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
         # The decoder's message names a path and a type, never a value.
         raise Unreadable(f"The answer is not what a Kubernetes API sends: {str(error)[:200]}.") from None
+
+
+_NUL = b"\\u0000"
+
+
+def _without_nul(body: bytes) -> bytes:
+    """The same JSON without NUL characters in its texts: engines print what they like, PostgreSQL stores none."""
+    try:
+        return msgspec.json.encode(_cleaned(msgspec.json.decode(body)))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Unreadable("The answer is not what a Kubernetes API sends.") from None
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\x00", "")
+    if isinstance(value, list):
+        return [_cleaned(item) for item in value]
+    if isinstance(value, dict):
+        return {_cleaned(key): _cleaned(item) for key, item in value.items()}
+    return value

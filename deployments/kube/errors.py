@@ -193,7 +193,7 @@ def _status_of(body: bytes) -> _StatusBody | None:
 
 
 def _cut(message: str) -> str:
-    line = " ".join(message.split())
+    line = " ".join(message.replace("\x00", "").split())
     return line if len(line) <= LONGEST_MESSAGE else line[:LONGEST_MESSAGE].rstrip() + "…"
 
 

@@ -8,8 +8,8 @@ import pytest
 from deployments.kube import client as client_module
 from deployments.kube import errors
 from deployments.kube.client import Cluster, connect
-from deployments.kube.decode import Pod
-from deployments.kube.kinds import HTTP_ROUTE, POD, SERVICE
+from deployments.kube.decode import Event, Pod
+from deployments.kube.kinds import EVENT, HTTP_ROUTE, POD, SERVICE
 from deployments.kube.kubeconfig import ClusterAccess
 from tests.faults.server import cuts, drips, faulty_server, refuses, resets, says, swallows
 
@@ -190,3 +190,12 @@ def test_proxies_of_the_environment_are_not_used(to, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("NO_PROXY", "")
     with faulty_server(says(200, {"gitVersion": "v1.34.1"})) as server:
         assert to(server.url).version() == "v1.34.1"
+
+
+def test_texts_come_without_nul_characters_and_otherwise_as_they_are(to) -> None:
+    event = {"metadata": {"name": "a"}, "message": "a\x00b and the six characters \\u0000"}
+    with faulty_server(says(200, {"items": [event]})) as server:
+        (found,) = to(server.url).list(EVENT, Event)
+    assert found.message == "ab and the six characters \\u0000"
+    with faulty_server(refuses(422, "a\x00b")) as server, pytest.raises(errors.Invalid, match="ab"):
+        to(server.url).list(POD, Pod)

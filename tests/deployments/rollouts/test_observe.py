@@ -129,7 +129,8 @@ def many(world: World, count: int) -> None:
         for i in range(count)
     )
     revisions = Revision.objects.bulk_create(
-        Revision(deployment=each, number=1, document=to_mapping(world.spec(each.name))) for each in made
+        Revision(deployment=each, number=1, document=to_mapping(world.spec(each.name)), source={})
+        for each in made
     )
     for each, revision in zip(made, revisions, strict=True):
         each.current = revision
