@@ -276,9 +276,9 @@ def test_a_slow_worker_renews_its_claim(world: World, monkeypatch: pytest.Monkey
 
 
 def test_an_engine_that_cannot_be_rendered_is_refused_with_its_sentence(world: World) -> None:
-    deployment = world.create()
     world.model.source_kind = "ngc"
     world.model.save()
+    deployment = world.create()
     world.look(deployment)
     deployment.refresh_from_db()
     assert deployment.refusal is not None
