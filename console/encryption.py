@@ -42,6 +42,20 @@ class Sealed:
         except InvalidToken:
             raise UnreadableSecret("A stored secret cannot be opened with FIELD_ENCRYPTION_KEYS.") from None
 
+    def renewed(self) -> Sealed:
+        """The same text under the newest key; itself when it already is, or when no key opens it."""
+        newest = Fernet(settings.FIELD_ENCRYPTION_KEYS[0]) if settings.FIELD_ENCRYPTION_KEYS else None
+        if not self._ciphertext or newest is None:
+            return self
+        try:
+            newest.decrypt(self._ciphertext.encode())
+        except InvalidToken:
+            try:
+                return Sealed(_keys().rotate(self._ciphertext.encode()).decode())
+            except InvalidToken:
+                return self
+        return self
+
     @property
     def ciphertext(self) -> str:
         return self._ciphertext
@@ -74,7 +88,7 @@ class EncryptedTextField(_TextField):
         return self.to_python(value).ciphertext
 
     def pre_save(self, instance: models.Model, add: bool) -> Any:
-        value = self.to_python(getattr(instance, self.attname))
+        value = self.to_python(getattr(instance, self.attname)).renewed()
         setattr(instance, self.attname, value)
         return value
 
