@@ -30,7 +30,10 @@ async def unknown_address(request: Request, error: Exception) -> Response:
 
 
 async def unknown_method(request: Request, error: Exception) -> Response:
-    return refusal(405, f"{request.method} is not allowed here.", code="method_not_allowed")
+    answer = refusal(405, f"{request.method} is not allowed here.", code="method_not_allowed")
+    # HTTP wants the methods that are allowed; the router put them into its exception.
+    answer.headers.update(getattr(error, "headers", None) or {})
+    return answer
 
 
 app = Starlette(
