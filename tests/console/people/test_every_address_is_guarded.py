@@ -1,0 +1,179 @@
+"""Every address of the console, as a stranger, a tenant and a viewer. An address without a row fails here."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from console.access import Role
+from deployments.models import Draft
+from tests.deployments.pages import world
+
+pytestmark = pytest.mark.django_db
+DRAFT = uuid.UUID(int=7)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What answers to reading, and to writing, as a viewer; `tenant` is what a tenant gets for reading."""
+
+    read: int
+    write: int
+    args: tuple[Any, ...] = ()
+    tenant: int = 404
+    is_public: bool = False
+    """Strangers get in without signing in."""
+
+
+def reading(*args: Any) -> Row:
+    """A page that viewers read and nobody writes."""
+    return Row(200, 405, args)
+
+
+def changing(*args: Any) -> Row:
+    """A form for people with a right that viewers lack."""
+    return Row(403, 403, args)
+
+
+ROWS = {
+    # people
+    "home": Row(200, 405, tenant=200),
+    "healthz": Row(200, 405, tenant=200, is_public=True),
+    "readyz": Row(503, 405, tenant=503, is_public=True),  # no worker runs beside this test
+    "account_login": Row(302, 302, tenant=302, is_public=True),
+    "account_logout": Row(200, 302, tenant=200),
+    "account_change_password": Row(200, 200, tenant=200),
+    "account_reset_password": Row(200, 200, tenant=200, is_public=True),
+    "account_reset_password_done": Row(200, 405, tenant=200, is_public=True),
+    "account_reset_password_from_key": Row(200, 200, ("1", "no-key"), tenant=200, is_public=True),
+    "account_reset_password_from_key_done": Row(200, 405, tenant=200, is_public=True),
+    "account_reauthenticate": Row(200, 200, tenant=200),
+    "account_inactive": Row(200, 405, tenant=200, is_public=True),
+    "account_signup": Row(302, 302, tenant=302, is_public=True),
+    # models
+    "model_list": reading(),
+    "model_detail": reading("llama-8b"),
+    "model_create": changing(),
+    "model_edit": changing("llama-8b"),
+    "model_delete": changing("llama-8b"),
+    "provider_create": changing(),
+    # the wizard
+    "model_deploy": changing("llama-8b"),
+    "deployment_edit": changing("chat"),
+    "draft_review": changing(DRAFT),
+    "draft_delete": Row(405, 403, (DRAFT,), tenant=405),
+    "draft_step": changing(DRAFT, "general"),
+    "deployment_name_check": Row(403, 405),
+    # deployments
+    "deployment_list": reading(),
+    "deployment_import": changing(),
+    "deployment_detail": reading("chat"),
+    "deployment_configuration": reading("chat"),
+    "deployment_metrics": reading("chat"),
+    "deployment_logs": reading("chat"),
+    "deployment_sharing": Row(200, 403, ("chat",)),
+    "deployment_yaml": reading("chat"),
+    "deployment_download": reading("chat"),
+    "deployment_stop": changing("chat"),
+    "deployment_start": changing("chat"),
+    "deployment_delete": changing("chat"),
+    "deployment_look_again": Row(405, 403, ("chat",), tenant=405),
+    # clusters and endpoints
+    "cluster_list": reading(),
+    "cluster_detail": reading("fra-1"),
+    "cluster_create": changing(),
+    "cluster_edit": changing("fra-1"),
+    "cluster_check": Row(405, 403, ("fra-1",), tenant=405),
+    "cluster_delete": changing("fra-1"),
+    "endpoint_list": reading(),
+    "endpoint_detail": reading("main"),
+    "endpoint_create": changing(),
+    "endpoint_edit": changing("main"),
+    "endpoint_check": Row(405, 403, ("main",), tenant=405),
+    "endpoint_delete": changing("main"),
+}
+
+
+def patterns(resolver: Any = None) -> Iterator[URLPattern]:
+    """Every address but those of Django's own admin, which guards itself."""
+    for entry in (resolver or get_resolver()).url_patterns:
+        if isinstance(entry, URLResolver):
+            if entry.namespace != "admin":
+                yield from patterns(entry)
+        else:
+            yield entry
+
+
+@pytest.fixture(autouse=True)
+def world_of_rows(db: None, valkey: Any) -> None:
+    """What the sample arguments name; the draft belongs to somebody else."""
+    world.deployment("chat")
+    ada = world.person("ada@example.com")
+    Draft.objects.create(pk=DRAFT, author=ada, model=world.model())
+
+
+def ask(client: Client, name: str) -> tuple[int, int]:
+    """The statuses of reading and of writing nothing."""
+    address = reverse(name, args=ROWS[name].args)
+    return client.get(address).status_code, client.post(address).status_code
+
+
+def test_every_address_has_a_row_and_a_name() -> None:
+    assert {entry.name for entry in patterns()} == set(ROWS)
+
+
+@pytest.mark.parametrize("name", [name for name, row in ROWS.items() if not row.is_public])
+def test_a_stranger_signs_in_first(name: str) -> None:
+    address = reverse(name, args=ROWS[name].args)
+    for answer in (Client().get(address), Client().post(address)):
+        if answer.status_code != 405:
+            assert answer.status_code == 302, name
+            assert answer["Location"].partition("?")[0] == "/sign-in/", name
+
+
+@pytest.mark.parametrize("name", [name for name, row in ROWS.items() if row.is_public])
+def test_what_is_public_needs_nobody(name: str) -> None:
+    answer = Client().get(reverse(name, args=ROWS[name].args))
+    assert answer.status_code == (503 if name == "readyz" else 200)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_tenant_finds_only_home_and_the_account(name: str) -> None:
+    row = ROWS[name]
+    read, write = ask(world.signed_in(world.tenant("bea@acme.example", "acme")), name)
+    assert read == row.tenant
+    assert write in ({404, 405} if row.tenant in {404, 405} else {row.write})
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_viewer_reads_and_changes_nothing(name: str) -> None:
+    viewer = world.signed_in(world.person("vic@example.com", Role.VIEWER))
+    assert ask(viewer, name) == (ROWS[name].read, ROWS[name].write)
+
+
+@pytest.mark.parametrize(
+    ("name", "read"), [("draft_step", 404), ("draft_review", 404), ("draft_delete", 405)]
+)
+def test_a_draft_of_somebody_else_is_not_there(name: str, read: int) -> None:
+    operator = world.signed_in(world.person("op@example.com", Role.OPERATOR))
+    assert ask(operator, name) == (read, 404)
+    assert Draft.objects.filter(pk=DRAFT).exists()
+
+
+@pytest.mark.parametrize("address", ["/admin/", "/admin/console/", "/admin/login/"])
+def test_the_admin_of_django_is_for_staff(address: str) -> None:
+    def walk(client: Client) -> Any:
+        answer = client.get(address, follow=True)
+        return answer.redirect_chain[-1][0].partition("?")[0] if answer.redirect_chain else "", answer
+
+    place, answer = walk(Client())
+    assert (place, answer.status_code) == ("/sign-in/", 200)
+    for role in (None, Role.ADMINISTRATOR):
+        _, answer = walk(world.signed_in(world.person(f"{role}@example.com", role)))
+        assert answer.status_code == 403

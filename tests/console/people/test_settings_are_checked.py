@@ -1,0 +1,43 @@
+"""Mistakes in the settings are found by `manage.py check`, each with the id that the documentation names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from pytest_django import Settings
+
+from console.checks import settings_are_usable
+
+KEY = Fernet.generate_key().decode()
+MISTAKES = [
+    ({"SECRET_KEY": ""}, ["slipway.E001"]),
+    ({"FIELD_ENCRYPTION_KEYS": []}, ["slipway.E002"]),
+    ({"FIELD_ENCRYPTION_KEYS": ["no key"]}, ["slipway.E003"]),
+    ({"FIELD_ENCRYPTION_KEYS": [KEY, "no key", KEY[:-4]]}, ["slipway.E003", "slipway.E003"]),
+    ({"FIELD_ENCRYPTION_KEYS": [KEY, "schlüssel"]}, ["slipway.E003"]),
+    ({"GATEWAY_URL": "api.example.com"}, ["slipway.E004"]),
+    ({"GATEWAY_URL": ""}, ["slipway.E004"]),
+    ({"ALLOWED_HOSTS": ["*"], "DEBUG": False}, ["slipway.W001"]),
+    ({"ALLOWED_HOSTS": ["*"], "DEBUG": True}, []),
+    ({"SECRET_KEY": "", "GATEWAY_URL": "no"}, ["slipway.E001", "slipway.E004"]),
+]
+
+
+@pytest.mark.parametrize(("values", "ids"), MISTAKES, ids=str)
+def test_a_mistake_is_found(values: dict[str, Any], ids: list[str], settings: Settings) -> None:
+    for name, value in values.items():
+        setattr(settings, name, value)
+    assert sorted(str(message.id) for message in settings_are_usable()) == ids
+
+
+def test_good_settings_are_silent() -> None:
+    assert settings_are_usable() == []
+
+
+def test_a_wrong_key_is_told_by_its_place_and_not_by_its_text(settings: Settings) -> None:
+    settings.FIELD_ENCRYPTION_KEYS = [KEY, "canary-key"]
+    (message,) = settings_are_usable()
+    assert "Key 2" in message.msg
+    assert "canary" not in str(message)
