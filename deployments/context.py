@@ -7,7 +7,8 @@ so that rendering stays a pure function. Pure: no Django, no I/O.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Self
 
 from deployments.vocabulary import Routing, SourceKind, TlsMode, UseCase
 
@@ -44,6 +45,25 @@ class ModelSource:
     """A commit or tag of the repository; empty: the newest at the time of loading."""
     use_case: UseCase = UseCase.CHAT
     sizing: SizingFacts = field(default_factory=SizingFacts)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Only what JSON knows; kept with a revision."""
+        return asdict(self)
+
+    @classmethod
+    def from_mapping(cls, raw: Mapping[str, Any]) -> Self:
+        """What to_mapping() gave."""
+        return cls(
+            reference=raw["reference"],
+            kind=SourceKind(raw["kind"]),
+            revision=raw["revision"],
+            use_case=UseCase(raw["use_case"]),
+            sizing=SizingFacts(**raw["sizing"]),
+        )
+
+    def same_weights(self, other: ModelSource) -> bool:
+        """Whether replicas would load the same; facts for estimates do not count."""
+        return replace(self, sizing=SizingFacts()) == replace(other, sizing=SizingFacts())
 
 
 @dataclass(frozen=True, slots=True)

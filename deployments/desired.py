@@ -124,7 +124,11 @@ def revise(
         kept = current.secret_values()
         values = {name: (secrets or {}).get(name) or kept.get(name, "") for name in spec.secret_names}
         _require_secrets(spec, values)
-        changed = current.document != document.to_mapping(spec) or values != kept
+        changed = (
+            current.document != document.to_mapping(spec)
+            or values != kept
+            or not current.model_source.same_weights(model.source)
+        )
         if changed:
             now = timezone.now()
             _save_revision(locked, current.number + 1, spec, values, author, note)
@@ -151,6 +155,13 @@ def start(deployment: Deployment, *, author: User | None) -> None:
 def delete(deployment: Deployment, *, author: User | None) -> None:
     """Takes it out of the cluster; the record goes when nothing is left there. There is no way back."""
     _wish(deployment, DesiredState.DELETED, author)
+
+
+def endpoint_changed(endpoint: Endpoint) -> int:
+    """Queues the deployments of an endpoint that was edited; returns how many. Routes change, pods do not."""
+    with transaction.atomic():
+        affected = Deployment.objects.filter(endpoint=endpoint).exclude(desired_state=DesiredState.DELETED)
+        return affected.update(reconcile_due_at=timezone.now())
 
 
 def look_again(deployment: Deployment) -> None:
@@ -226,6 +237,7 @@ def _save_revision(
         deployment=deployment,
         number=number,
         document=document.to_mapping(spec),
+        source=deployment.model.source.to_mapping(),
         secrets=json.dumps(wanted) if wanted else "",
         author=author,
         note=note,

@@ -209,10 +209,11 @@ class EndpointForm(forms.ModelForm):
             ("slug", self.before.slug),
             ("cluster", self.before.cluster_id),
             ("namespace", self.before.namespace),
+            ("storage_class", self.before.storage_class),
         ):
             value = cleaned.get(name)
             if value is not None and (value.pk if isinstance(value, Cluster) else value) != kept:
-                what = {"slug": "short name", "cluster": "cluster", "namespace": "namespace"}[name]
+                what = {"slug": "short name", "storage_class": "storage class"}.get(name, name)
                 self.add_error(
                     name,
                     f"The {what} cannot change while deployments run here: their objects and volumes would stay "

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from deployments.context import RenderContext
+from deployments.context import ModelSource, RenderContext
 from deployments.manifests import render
 from deployments.models import CatalogModel, Endpoint
 from deployments.spec import DeploymentSpec
@@ -16,12 +16,18 @@ HIDDEN = "••••••••"
 
 
 def manifests(
-    spec: DeploymentSpec, model: CatalogModel, endpoint: Endpoint, *, revision: int, stopped: bool = False
+    spec: DeploymentSpec,
+    model: CatalogModel,
+    endpoint: Endpoint,
+    *,
+    source: ModelSource,
+    revision: int,
+    stopped: bool = False,
 ) -> str:
     """The objects as one YAML stream, every secret value masked. Raises EngineNotOffered."""
     context = RenderContext(
         namespace=endpoint.namespace,
-        source=model.source,
+        source=source,
         exposure=endpoint.exposure,
         revision=revision,
         stopped=stopped,

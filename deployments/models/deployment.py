@@ -16,7 +16,7 @@ from console.access import sees_platform
 from console.encryption import EncryptedTextField
 from console.models import User
 from deployments import document
-from deployments.context import RenderContext
+from deployments.context import ModelSource, RenderContext
 from deployments.models.catalog import CatalogModel
 from deployments.models.endpoint import Endpoint
 from deployments.spec import DeploymentSpec
@@ -93,7 +93,7 @@ class Deployment(models.Model):
         endpoint = self.endpoint
         return RenderContext(
             namespace=endpoint.namespace,
-            source=self.model.source,
+            source=self.current.model_source,
             exposure=endpoint.exposure,
             revision=self.current.number,
             stopped=self.desired_state != DesiredState.RUNNING,
@@ -114,6 +114,8 @@ class Revision(models.Model):
     number = models.PositiveIntegerField()
     document = models.JSONField()
     """The ModelDeployment document as plain values; secrets have no value in it."""
+    source = models.JSONField()
+    """The model's source as it was: a change of the catalogue reaches no running replica by itself."""
     secrets = EncryptedTextField(default="")
     """JSON: secret variable name to value."""
     note = models.CharField(max_length=500, blank=True)
@@ -131,6 +133,10 @@ class Revision(models.Model):
     @property
     def spec(self) -> DeploymentSpec:
         return document.from_mapping(self.document)
+
+    @property
+    def model_source(self) -> ModelSource:
+        return ModelSource.from_mapping(self.source)
 
     def secret_values(self) -> dict[str, str]:
         """Opens the secrets."""

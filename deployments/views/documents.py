@@ -34,6 +34,7 @@ def manifests(request: Request, name: str) -> HttpResponse:
             spec,
             deployment.model,
             deployment.endpoint,
+            source=deployment.current.model_source,  # type: ignore[union-attr]
             revision=number,
             stopped=deployment.desired_state != DesiredState.RUNNING,
         )

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from console.access import Permission, requires
 from console.http import Request, page
 from console.pages import paginate
-from deployments import certificates, endpoint_check
+from deployments import certificates, desired, endpoint_check
 from deployments.cluster_facts import Reach
 from deployments.endpoint_forms import EndpointForm
 from deployments.models import Deployment, Endpoint
@@ -90,7 +90,8 @@ def edit(request: Request, slug: str) -> HttpResponse:
     number: int = endpoint.deployment_count  # type: ignore[attr-defined]  # annotated by _visible
     form = EndpointForm(request.POST or None, user=request.user, instance=endpoint, deployments=number)
     if request.method == "POST" and form.is_valid() and (saved := _save(form)):
-        later = " Its deployments take the change over with their next revision." if number else ""
+        later = " The routes of its deployments follow now; no replica restarts." if number else ""
+        desired.endpoint_changed(saved)
         _check_and_tell(request, saved, f"{saved.name} is saved.{later}")
         return redirect("endpoint_detail", saved.slug)
     return _form_page(request, form, heading, slug)

@@ -6,24 +6,16 @@ The manifests are rendered with stand-ins for every secret: no secret is opened 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-import yaml
 
 from console.models import User
 from console.presentation.figures import money
-from deployments import desired, document
-from deployments.context import RenderContext
-from deployments.manifests import render
+from deployments import desired, document, masking
 from deployments.models import Deployment
 from deployments.spec import Autoscaling, DeploymentSpec
-from deployments.vocabulary import TlsMode
 from deployments.wizard import changes, steps, words
 from deployments.wizard.changes import Change
 from deployments.wizard.steps import Step
 from deployments.wizard.work import Work, typed_secrets
-
-HIDDEN = "••••••••"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +65,7 @@ def summary(spec: DeploymentSpec, work: Work) -> list[Chosen]:
         Chosen(steps.AUTOSCALING, [("Autoscaling", _scaling(scaling))]),
         Chosen(
             steps.ENVIRONMENT,
-            [(v.name, HIDDEN if v.secret else v.value or "Empty") for v in spec.environment]
+            [(v.name, masking.HIDDEN if v.secret else v.value or "Empty") for v in spec.environment]
             or [("Variables", "None")],
         ),
         Chosen(steps.RATE_LIMITS, _limits(spec) or [("Limits", "None")]),
@@ -123,28 +115,13 @@ def manifests(spec: DeploymentSpec, work: Work) -> str:
     endpoint = work.endpoint
     assert endpoint is not None
     current = work.editing.current if work.editing else None
-    context = RenderContext(
-        namespace=endpoint.namespace,
+    return masking.manifests(
+        spec,
+        work.model,
+        endpoint,
         source=work.model.source,
-        exposure=endpoint.exposure,
         revision=current.number + 1 if current else 1,
-        weights_token=HIDDEN if work.model.weights_token else None,
-        secret_values=dict.fromkeys(spec.secret_names, HIDDEN),
-        tls_pair=(endpoint.tls_certificate, HIDDEN) if endpoint.tls == TlsMode.PEM else None,
-        storage_class=endpoint.storage_class or None,
     )
-    objects = [_masked(item) for item in render(spec, context)]
-    return yaml.safe_dump_all(objects, sort_keys=False, allow_unicode=True, width=100)
-
-
-def _masked(manifest: dict[str, Any]) -> dict[str, Any]:
-    if manifest.get("kind") != "Secret":
-        return manifest
-    shown = dict(manifest)
-    for part in ("data", "stringData"):
-        if part in manifest:
-            shown[part] = dict.fromkeys(manifest[part], HIDDEN)
-    return shown
 
 
 def deploy(work: Work, spec: DeploymentSpec, author: User, note: str) -> Deployment:

@@ -126,6 +126,7 @@ class Site(ThreadingHTTPServer):
     """The guide, the static files, and `/part/`, which answers what a test has put into `parts`."""
 
     daemon_threads = True
+    request_queue_size = 128  # a page asks for all its files at once
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Answers)

@@ -103,7 +103,7 @@ def test_the_rest_may_change_while_there_are_deployments(
     edit = reverse("endpoint_edit", args=["main"])
     assert "Cannot change while a deployment runs here." in web.get(edit).content.decode()
     page = web.post(edit, fields(cluster, hostname="new.example.com"), follow=True).content.decode()
-    assert "take the change over with their next revision" in page
+    assert "The routes of its deployments follow now" in page
     assert Endpoint.objects.get().hostname == "new.example.com"
 
 

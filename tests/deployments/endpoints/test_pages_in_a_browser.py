@@ -17,7 +17,7 @@ from deployments.vocabulary import ClusterKind
 from tests.deployments.endpoints.certificates import HOST, issuer, make
 from tests.deployments.endpoints.kubernetes import Objects
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 PAGES = {
     "clusters": ("cluster_list", None),

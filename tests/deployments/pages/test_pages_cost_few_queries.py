@@ -27,7 +27,9 @@ def fill(count: int) -> None:
     like = Deployment.objects.select_related("current").get(name="d-0")
     for number in range(Deployment.objects.count(), count):
         copy = Deployment.objects.create(name=f"d-{number}", model=like.model, endpoint=like.endpoint)
-        copy.current = Revision.objects.create(deployment=copy, number=1, document=like.current.document)
+        copy.current = Revision.objects.create(
+            deployment=copy, number=1, document=like.current.document, source=like.current.source
+        )
         copy.save(update_fields=["current"])
         Observation.objects.create(
             deployment=copy, phase=Phase.FAILED, observed_at=world.ago(seconds=1), revision=1

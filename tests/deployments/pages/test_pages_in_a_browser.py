@@ -16,7 +16,7 @@ from deployments.models import Cluster, Deployment, Transition
 from deployments.vocabulary import DesiredState, Phase, Sharing
 from tests.deployments.pages import world
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 PAGES = [
     "/",

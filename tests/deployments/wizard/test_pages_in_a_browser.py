@@ -12,7 +12,7 @@ from deployments.models import Draft
 from deployments.wizard import steps
 from tests.deployments.wizard.conftest import variables
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture

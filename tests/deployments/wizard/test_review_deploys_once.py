@@ -46,7 +46,7 @@ def test_sending_it_again_makes_nothing_new(web: Client, at) -> None:
     assert web.post(at("engine"), ENGINE).url == "/deployments/chat/"
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_two_submissions_at_the_same_time_make_one_deployment(web: Client, at) -> None:
     url = at("review")
     answers: list[tuple[int, str]] = []
