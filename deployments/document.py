@@ -38,6 +38,7 @@ KIND = "ModelDeployment"
 LARGEST_DOCUMENT = 256 * 1024
 MOST_VARIABLES = 100
 MOST_ARGUMENTS = 200
+MOST_UNKNOWN_KEYS = 20
 
 DEFAULT_IMAGES = {Engine.VLLM: "vllm/vllm-openai", Engine.DYNAMO: "nvcr.io/nvidia/ai-dynamo/vllm-runtime"}
 DEFAULT_VLLM_TAG = "v0.33.0"
@@ -73,10 +74,9 @@ def read(text: str | bytes) -> DeploymentSpec:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         where = getattr(error, "problem_mark", None)
         line = f" at line {where.line + 1}" if where else ""
-        reason = getattr(error, "problem", None) or "it cannot be parsed"
-        raise InvalidDocument(
-            [Problem("document", f"This is not YAML that can be read{line}: {reason}.")]
-        ) from None
+        reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be parsed"
+        sentence = f"This is not YAML that can be read{line}: {rules.shown(reason, 200)}."
+        raise InvalidDocument([Problem("document", sentence)]) from None
     return from_mapping(raw)
 
 
@@ -142,15 +142,14 @@ def read_resources(raw: object, at: str, problems: list[Problem]) -> Resources |
     requests = part.section("requests", {"cpu", "memory"}, optional=True)
     limits = part.section("limits", {"cpu", "memory"}, optional=True)
     gpu = part.section("gpu", {"count", "resource", "product"}, optional=True)
+    memory = requests.value("memory", rules.memory, None)
     resources = {
         "cpu_request": requests.value("cpu", rules.cpu, default.cpu_request),
-        "memory_request": requests.value("memory", rules.memory, default.memory_request),
+        "memory_request": memory or default.memory_request,
         "cpu_limit": limits.value(
             "cpu", rules.optional(rules.cpu), None if "cpu" in requests.raw else default.cpu_limit
         ),
-        "memory_limit": limits.value("memory", rules.memory, None)
-        or requests.raw.get("memory")
-        or default.memory_limit,
+        "memory_limit": limits.value("memory", rules.memory, None) or memory or default.memory_limit,
     }
     count = gpu.value("count", rules.whole(1, 16, "GPUs per replica"), 1)
     resource = gpu.value("resource", rules.gpu_resource, GPU_RESOURCE)
@@ -349,9 +348,12 @@ class _Section:
         if not isinstance(raw, dict):
             what = "is missing" if raw is None else "must be a mapping"
             problems.append(Problem(at or "document", f"This part {what}."))
-        for key in self.raw:
-            if key not in known:
-                self.note(str(key)[:60], f"This key is not known here. Known: {', '.join(sorted(known))}.")
+        unknown = [key for key in self.raw if key not in known]
+        for key in unknown[:MOST_UNKNOWN_KEYS]:
+            self.note(rules.shown(key, 60), f"This key is not known here. Known: {', '.join(sorted(known))}.")
+        if len(unknown) > MOST_UNKNOWN_KEYS:
+            more = len(unknown) - MOST_UNKNOWN_KEYS
+            problems.append(Problem(at or "document", f"{more} more keys are not known here."))
 
     @property
     def failed(self) -> bool:

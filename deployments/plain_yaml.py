@@ -1,7 +1,8 @@
-"""YAML as people mean it: plain values, no aliases, no key twice.
+"""YAML as people mean it: plain values, no aliases, no tags, no key twice.
 
-Aliases let a small text unfold into a large one; a key written twice means that one of the two is silently lost.
-Pure: no Django, no I/O.
+Aliases let a small text unfold into a large one; a key written twice means that one of the two is silently lost; a
+tag asks for a type that no document needs. Numbers stay as they were written: 1.10 is a version, 0644 a mode, and
+a price is exact. Pure: no Django, no I/O.
 """
 
 from __future__ import annotations
@@ -10,27 +11,38 @@ from typing import Any
 
 import yaml
 
+_TEXT = "tag:yaml.org,2002:str"
+
+
+class _Refused(yaml.MarkedYAMLError):
+    def __init__(self, problem: str, mark: Any) -> None:
+        super().__init__(problem=problem, problem_mark=mark)
+
 
 class PlainLoader(yaml.SafeLoader):
-    """A safe loader without aliases, so that a small text cannot unfold into a large one, nor repeat a key."""
+    """Mappings, lists, texts, true/false and null; everything else is a yaml.YAMLError or stays text."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.events.AliasEvent):
-            raise ValueError("aliases are not allowed")
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent):
+            raise _Refused("aliases are not allowed", event.start_mark)
+        if getattr(event, "tag", None) not in (None, "!", _TEXT):
+            raise _Refused("tags are not allowed", event.start_mark)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
-        doubles = {key for key in keys if isinstance(key, str) and keys.count(key) > 1}
-        if doubles:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"the key {min(doubles)} stands twice", node.start_mark
-            )
+        seen: set[str] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            if isinstance(key, str):
+                if key in seen:
+                    raise _Refused(f"the key {key} stands twice", key_node.start_mark)
+                seen.add(key)
         return super().construct_mapping(node, deep)
 
 
-# Version-like values (1.10, 0644) must stay what was written; quantities and tags are text.
+_PLAIN = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:null")
 PlainLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag in _PLAIN]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }

@@ -7,22 +7,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from deployments import quantity
 from deployments.quantity import GIBI, MEBI, TEBI
 from deployments.vocabulary import Word
 
+#: Larger whole numbers are not written out: a text of them would be long, and Python has a limit of its own.
+LONGEST_NUMBER = 10**40
+
 
 class Refused(ValueError):
     """A value that cannot be used; the message is shown to a person."""
+
+
+def shown(raw: object, most: int) -> str:
+    """Any value as it may stand in a sentence: short, printable, and in characters that can be sent."""
+    if isinstance(raw, dict | list) or (isinstance(raw, int) and abs(raw) > LONGEST_NUMBER):
+        return "…"
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in str(raw)[:most]
+    )
 
 
 def text(raw: object, most: int) -> str:
     """Printable text of at most `most` characters; numbers are taken as they were written."""
     if isinstance(raw, bool) or not isinstance(raw, str | int | float | Decimal):
         raise Refused("This must be text.")
+    if isinstance(raw, int) and abs(raw) > LONGEST_NUMBER:
+        raise Refused("This number is too long.")
     value = str(raw).strip()
     if len(value) > most:
         raise Refused(f"{len(value)} characters are too long. Use at most {most}.")
@@ -71,7 +85,9 @@ def image(raw: object) -> str:
     if re.search(r":[^/]*$", value) or "@" in value:
         raise Refused(f"“{value}” has a tag or digest. Write the image alone and the tag in its own field.")
     component = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-    if not re.fullmatch(rf"(?:[A-Za-z0-9.-]+(?::\d{{1,5}})?/)?{component}(?:/{component})*", value):
+    # As container runtimes have it, what stands before the first slash is a host only with a dot or a port.
+    host = r"(?=[^/]*[.:]|localhost/)[A-Za-z0-9.-]+(?::\d{1,5})?"
+    if not re.fullmatch(rf"(?:{host}/)?{component}(?:/{component})*", value):
         raise Refused(
             f"“{value}” is not an image name. Write it like vllm/vllm-openai or registry.example.com/team/vllm-openai."
         )
@@ -93,9 +109,9 @@ def whole(low: int, high: int, unit: str) -> Callable[[Any], int]:
         if (
             isinstance(raw, bool)
             or not isinstance(raw, int | str)
-            or not re.fullmatch(r"-?\d{1,20}", str(raw).strip(), re.ASCII)
+            or not re.fullmatch(r"-?\d{1,20}", text(raw, 200), re.ASCII)
         ):
-            raise Refused(f"“{str(raw)[:40]}” is not a whole number of {unit}.")
+            raise Refused(f"“{shown(raw, 40)}” is not a whole number of {unit}.")
         value = int(raw)
         if not low <= value <= high:
             raise Refused(f"{value:,} is out of range. Enter {low:,} to {high:,} {unit}.")
@@ -114,10 +130,9 @@ def choice(words: type[Word]) -> Callable[[Any], Any]:
     """A rule for one of a closed list."""
 
     def rule(raw: object) -> Word:
-        try:
-            return words(str(raw))
-        except ValueError:
-            raise Refused(f"“{str(raw)[:40]}” is not known. Choose one of: {', '.join(words)}.") from None
+        if isinstance(raw, str) and raw in list(words):
+            return words(raw)
+        raise Refused(f"“{shown(raw, 40)}” is not known. Choose one of: {', '.join(words)}.")
 
     return rule
 
@@ -212,20 +227,17 @@ def price(raw: object) -> Decimal:
     """A price per one million tokens: 0 or more, at most 12 decimals, exact."""
     if isinstance(raw, bool) or not isinstance(raw, str | int | Decimal):
         raise Refused('Write the price in quotes, such as "0.15", so that it stays exact.')
-    value = str(raw).strip()
+    value = text(raw, 200)
     if not re.fullmatch(r"-?\d{1,30}(\.\d{1,40})?", value, re.ASCII):
         raise Refused(f"“{value[:40]}” is not a price. Enter a number such as 0.15.")
-    try:
-        amount = Decimal(value)
-    except InvalidOperation:
-        raise Refused(f"“{value[:40]}” is not a price. Enter a number such as 0.15.") from None
+    amount = Decimal(value)
     if amount < 0:
         raise Refused(f"{value} is negative. Enter 0 or more.")
     if amount > MOST_EXPENSIVE:
         raise Refused(f"{value} is too high. Enter at most {MOST_EXPENSIVE:,}.")
     if len(value.partition(".")[2]) > 12:
         raise Refused(f"{value[:40]} has more than 12 decimals. Round it to 12.")
-    return amount
+    return abs(amount)  # no minus zero
 
 
 MOST_EXPENSIVE = Decimal(1_000_000)
