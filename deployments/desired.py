@@ -101,9 +101,8 @@ def revise(
             draft = Draft.objects.select_for_update(of=("self",)).get(pk=draft.pk)
             if draft.result is not None:
                 return draft.result
-        locked = (
-            Deployment.objects.select_for_update(of=("self",)).select_related("current").get(pk=deployment.pk)
-        )
+        # Without a join: after waiting for the lock, a joined revision would still be that of before.
+        locked = Deployment.objects.select_for_update(of=("self",)).get(pk=deployment.pk)
         current = locked.current
         assert current is not None
         if current.number != expected:
