@@ -6,10 +6,10 @@ PYTEST_ARGS ?=
 
 export PYTHON
 BIN := .venv/bin
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check lint types format bench
+.PHONY: help up test check lint format bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
