@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from console.presentation.widgets import ChoiceCards
 from deployments.models import CatalogModel, Provider
+from deployments.short_names import ShortNameField
 from deployments.vocabulary import SourceKind, UseCase
 
 _SOURCE_EXAMPLES = {
@@ -31,6 +32,9 @@ class ProviderForm(forms.ModelForm):
 class CatalogModelForm(forms.ModelForm):
     """A model of the catalogue. The token for gated weights is write-only: empty keeps the stored one."""
 
+    slug = ShortNameField(
+        help_text="Used in addresses and documents: lower-case letters, digits and hyphens."
+    )
     weights_token = forms.CharField(
         label="Token for gated weights",
         required=False,
@@ -61,7 +65,6 @@ class CatalogModelForm(forms.ModelForm):
             "context_length",
         ]
         labels = {
-            "slug": "Short name",
             "source_kind": "Where the weights are",
             "source_reference": "Reference",
             "source_revision": "Revision",
@@ -69,7 +72,6 @@ class CatalogModelForm(forms.ModelForm):
             "kv_heads": "KV heads",
         }
         help_texts = {
-            "slug": "Used in addresses and documents: lower-case letters, digits and hyphens.",
             "source_revision": "A commit or tag. Without one, replicas may differ after an upstream change.",
             "parameters": "In total, such as 8030000000.",
             "bits_per_parameter": "16 for BF16, 8 for FP8, 4 for AWQ or GPTQ.",

@@ -1,4 +1,4 @@
-"""Short names of clusters and endpoints, in forms: labels that fit into addresses and names of Kubernetes objects."""
+"""Short names of models, clusters and endpoints, in forms: they fit into addresses and Kubernetes names."""
 
 from __future__ import annotations
 
