@@ -109,7 +109,8 @@ def whole(low: int, high: int, unit: str) -> Callable[[Any], int]:
         if (
             isinstance(raw, bool)
             or not isinstance(raw, int | str)
-            or not re.fullmatch(r"-?\d{1,20}", text(raw, 200), re.ASCII)
+            or (isinstance(raw, int) and abs(raw) > LONGEST_NUMBER)
+            or not re.fullmatch(r"-?\d{1,20}", str(raw).strip(), re.ASCII)
         ):
             raise Refused(f"“{shown(raw, 40)}” is not a whole number of {unit}.")
         value = int(raw)

@@ -65,7 +65,7 @@ from tests.deployments.document.examples import complete, problems, put
         ("spec.resources.gpu.product", "two words", "is not a label value"),
         ("spec.autoscaling.enabled", "on", "Write true or false."),
         ("spec.autoscaling.threshold", 0, "0 is out of range. Enter 1 to 100 percent."),
-        ("spec.autoscaling.threshold", 10**60, "This number is too long."),
+        ("spec.autoscaling.threshold", 10**60, "“…” is not a whole number of percent."),
         ("spec.autoscaling.threshold", 101, "101 is out of range. Enter 1 to 100 percent."),
         ("spec.autoscaling.maxReplicas", 1, "1 is below the minimum of 2. Enter 2 or more."),
         ("spec.autoscaling.metric", "gpu", "Choose one of: cpu, memory."),
