@@ -2,9 +2,12 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.journeys.conftest import Stack, Visitor
+
+pytestmark = pytest.mark.xdist_group("journeys")  # one stack for all of them
 
 ROLLOUT = 90_000  # milliseconds, on a busy machine
 STEPS = ["engine", "resources", "autoscaling", "environment", "rate limits", "pricing", "review"]

@@ -5,6 +5,8 @@ from playwright.sync_api import Browser
 
 from tests.journeys.conftest import Stack, Visitor
 
+pytestmark = pytest.mark.xdist_group("journeys")  # one stack for all of them
+
 PAGES = [
     "/",
     "/models/",

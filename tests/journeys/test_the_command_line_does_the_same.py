@@ -1,8 +1,11 @@
 """`apply --wait`, `export`, and applying the export: the same rollout without a browser."""
 
+import pytest
 import yaml
 
 from tests.journeys.conftest import Stack
+
+pytestmark = pytest.mark.xdist_group("journeys")  # one stack for all of them
 
 DOCUMENT = {
     "apiVersion": "slipway/v1",
