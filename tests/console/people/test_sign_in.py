@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 import pytest
+import redis
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
+import console
 from console.models import User
 
 pytestmark = pytest.mark.django_db
@@ -62,9 +67,14 @@ def test_the_answer_does_not_tell_whether_an_address_is_known(client: Client) ->
 
 
 @pytest.mark.parametrize("valkey_is", ["there", "away"])
-def test_wrong_passwords_are_throttled(client: Client, settings: Settings, valkey_is: str) -> None:
+def test_wrong_passwords_are_throttled(
+    client: Client, monkeypatch: pytest.MonkeyPatch, valkey_is: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise redis.ConnectionError("Valkey is away.")
+
     if valkey_is == "away":
-        settings.REDIS_URL = settings.CELERY_BROKER_URL = "unix:///nonexistent/valkey.sock"
+        monkeypatch.setattr(redis.connection.AbstractConnection, "connect", refuse)
     for _ in range(5):
         assert not sign_in(client, password="wrong")
     assert not sign_in(client)
@@ -75,6 +85,39 @@ def test_throttling_follows_the_account_across_addresses_and_case(client: Client
     for number in range(5):
         sign_in(client, "aLiCe@example.com" if number % 2 else "alice@example.com", "wrong")
     assert not sign_in(client, "ALICE@example.com", REMOTE_ADDR="192.0.2.77")
+
+
+def walk(client: Client, forwarded: str) -> list[bool]:
+    """21 wrong passwords for as many accounts, then the right one; whether each got in."""
+    header = {"HTTP_X_FORWARDED_FOR": forwarded}
+    tries = [sign_in(client, f"nobody-{number}@example.com", "wrong", **header) for number in range(21)]
+    return [*tries, sign_in(client, **header)]
+
+
+def test_one_address_may_not_try_many_accounts(client: Client) -> None:
+    assert not any(walk(client, "192.0.2.1"))
+
+
+def test_a_forged_address_does_not_help(client: Client) -> None:
+    walk(client, "192.0.2.1")
+    assert not sign_in(client, HTTP_X_FORWARDED_FOR="192.0.2.2")
+
+
+def test_behind_a_proxy_people_do_not_share_one_limit(client: Client, settings: Settings) -> None:
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    assert not any(walk(client, "203.0.113.9, 192.0.2.1"))
+    assert not sign_in(client, HTTP_X_FORWARDED_FOR="203.0.113.10, 192.0.2.1")
+    assert sign_in(client, HTTP_X_FORWARDED_FOR="203.0.113.9, 192.0.2.2")
+
+
+@pytest.mark.parametrize(("value", "count"), [("true", 1), ("false", 0)])
+def test_a_proxy_is_trusted_only_where_one_is_declared(
+    monkeypatch: pytest.MonkeyPatch, value: str, count: int
+) -> None:
+    monkeypatch.setenv("BEHIND_PROXY", value)
+    found = runpy.run_path(str(Path(console.__file__).with_name("settings.py")))
+    assert found["ALLAUTH_TRUSTED_PROXY_COUNT"] == count
+    assert bool(found["SECURE_PROXY_SSL_HEADER"]) is bool(count)
 
 
 def test_one_throttled_account_does_not_close_another(client: Client) -> None:
