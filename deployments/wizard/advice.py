@@ -170,7 +170,8 @@ def _spare(memory: MemorySum) -> str:
         return f"About {show_bytes(-memory.spare)} more than there is."
     note = f"About {show_bytes(memory.spare)} to spare."
     if memory.concurrent:
-        note += f" Room for {memory.concurrent:,} requests of full length at once."
+        plural = "" if memory.concurrent == 1 else "s"
+        note += f" Room for {memory.concurrent:,} request{plural} of full length at once."
     return note
 
 
