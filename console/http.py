@@ -40,6 +40,8 @@ def bounded_input(
         length = request.META.get("CONTENT_LENGTH") or "0"
         if not length.isdigit() or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             return refuse(request, 413, "What was sent is too large. At most 1 MiB is taken.")
+        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
+            return refuse(request, 411, "The length of what was sent is missing.")
         if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
             return refuse(request, 400, "The address contains a NUL character.")
         return get_response(request)

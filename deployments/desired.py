@@ -7,6 +7,7 @@ the hint is lost, the row is found by the next tick. The wizard, `manage.py appl
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from decimal import Decimal
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -254,12 +255,26 @@ def _save_terms(deployment: Deployment, spec: DeploymentSpec, now: datetime) -> 
         unique_fields=["deployment", "scope"],
         update_fields=["tokens_per_minute", "requests_per_minute"],
     )
-    if spec.pricing is not None and not _is_current(spec.pricing, deployment.prices.first()):
+    _save_price(deployment, spec.pricing, now)
+
+
+def _save_price(deployment: Deployment, pricing: Pricing | None, now: datetime) -> None:
+    """A row for every change, also for the end of a price; none for what holds already."""
+    last = deployment.prices.first()
+    before = (last.currency, last.input_per_million, last.output_per_million) if last else None
+    if pricing is None:
+        if last is None or last.input_per_million is None:
+            return
+        after: tuple[str, Decimal | None, Decimal | None] = (last.currency, None, None)
+    else:
+        after = (pricing.currency, pricing.input_per_million, pricing.output_per_million)
+    if after != before:
+        currency, prompt, answer = after
         Price.objects.create(
             deployment=deployment,
-            currency=spec.pricing.currency,
-            input_per_million=spec.pricing.input_per_million,
-            output_per_million=spec.pricing.output_per_million,
+            currency=currency,
+            input_per_million=prompt,
+            output_per_million=answer,
             effective_from=now,
         )
 
@@ -270,14 +285,6 @@ def _limit(deployment: Deployment, scope: LimitScope, limit: Limit) -> RateLimit
         scope=scope,
         tokens_per_minute=limit.tokens_per_minute,
         requests_per_minute=limit.requests_per_minute,
-    )
-
-
-def _is_current(pricing: Pricing, price: Price | None) -> bool:
-    return price is not None and (price.currency, price.input_per_million, price.output_per_million) == (
-        pricing.currency,
-        pricing.input_per_million,
-        pricing.output_per_million,
     )
 
 

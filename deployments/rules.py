@@ -31,13 +31,13 @@ def shown(raw: object, most: int) -> str:
     )
 
 
-def text(raw: object, most: int) -> str:
+def text(raw: object, most: int, *, strip: bool = True) -> str:
     """Printable text of at most `most` characters; numbers are taken as they were written."""
     if isinstance(raw, bool) or not isinstance(raw, str | int | float | Decimal):
         raise Refused("This must be text.")
     if isinstance(raw, int) and abs(raw) > LONGEST_NUMBER:
         raise Refused("This number is too long.")
-    value = str(raw).strip()
+    value = str(raw).strip() if strip else str(raw)
     if len(value) > most:
         raise Refused(f"{len(value)} characters are too long. Use at most {most}.")
     if any(ord(character) < 32 and character not in "\n\t\r" for character in value) or "\x7f" in value:
@@ -214,7 +214,8 @@ def variable_name(raw: object) -> str:
 def variable_value(raw: object) -> str:
     if isinstance(raw, bool):
         raise Refused("Put the value in quotes: environment variables are text.")
-    return text(raw, 32_768)
+    # A program may mean the spaces at the ends.
+    return text(raw, 32_768, strip=False)
 
 
 def currency(raw: object) -> str:

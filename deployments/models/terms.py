@@ -30,12 +30,15 @@ class RateLimit(models.Model):
 
 
 class Price(models.Model):
-    """A price per one million tokens from a moment on. Never changed: a new price is a new row."""
+    """A price per one million tokens from a moment on. Never changed: a new price is a new row.
+
+    A row without amounts says that there is no price from then on; usage is then recorded as unpriced.
+    """
 
     deployment = models.ForeignKey(Deployment, models.CASCADE, related_name="prices")
     currency = models.CharField(max_length=3)
-    input_per_million = models.DecimalField(max_digits=24, decimal_places=12)
-    output_per_million = models.DecimalField(max_digits=24, decimal_places=12)
+    input_per_million = models.DecimalField(max_digits=24, decimal_places=12, null=True)
+    output_per_million = models.DecimalField(max_digits=24, decimal_places=12, null=True)
     effective_from = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -43,7 +46,8 @@ class Price(models.Model):
         default_permissions = ()
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(input_per_million__gte=0, output_per_million__gte=0),
+                condition=models.Q(input_per_million__gte=0, output_per_million__gte=0)
+                | models.Q(input_per_million__isnull=True, output_per_million__isnull=True),
                 name="price_not_negative",
             )
         ]

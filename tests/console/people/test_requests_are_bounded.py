@@ -37,6 +37,13 @@ def test_a_body_of_more_than_1_mib_is_refused_unread(client: Client) -> None:
     assert answer.status_code == 200
 
 
+def test_a_body_of_unknown_length_is_refused(client: Client) -> None:
+    answer = client.generic(
+        "POST", "/sign-in/", b"", headers={"Transfer-Encoding": "chunked"}, CONTENT_LENGTH=""
+    )
+    assert answer.status_code == 411
+
+
 @pytest.mark.parametrize("length", ["-1", "1e9", "0x10", "many"])
 def test_a_length_that_is_no_number_is_refused(client: Client, length: str) -> None:
     assert client.get("/sign-in/", CONTENT_LENGTH=length).status_code == 413

@@ -189,6 +189,17 @@ def test_a_price_row_is_added_only_for_another_price_and_none_is_changed() -> No
 
 
 @pytest.mark.django_db
+def test_the_end_of_a_price_is_a_row_of_its_own_and_told_once() -> None:
+    made = desired.create(PRICED, author=None)
+    change(made, replace(PRICED, pricing=None))
+    change(made, replace(PRICED, pricing=None, description="x"))
+    ended = made.prices.first()
+    assert (made.prices.count(), ended.input_per_million, ended.output_per_million) == (2, None, None)
+    change(made, PRICED)
+    assert made.prices.count() == 3
+
+
+@pytest.mark.django_db
 def test_limits_are_as_the_newest_revision_says() -> None:
     def limits() -> dict[str, tuple[int | None, int | None]]:
         return {row.scope: (row.tokens_per_minute, row.requests_per_minute) for row in made.rate_limits.all()}
