@@ -9,7 +9,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check lint format bench
+.PHONY: help up test check again lint format bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ check: ## everything that must hold before a change is merged: lint, types, impo
 	@$(MAKE) --no-print-directory lint
 	@console/local/chromium
 	$(PYTEST)
+
+again: ## run the tests that failed last, one after the other
+	$(BIN)/python -m pytest -n 0 -p no:randomly --last-failed --last-failed-no-failures none
 
 lint: ## check style, types, import contracts, templates, migrations and settings
 	@console/local/bootstrap dev

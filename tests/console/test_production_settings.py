@@ -14,7 +14,8 @@ def check(**environment: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         command,
         cwd=PROJECT,
-        env=os.environ | environment,
+        # A browser test of the same process may have left this one behind.
+        env={**os.environ, **environment, "DJANGO_ALLOW_ASYNC_UNSAFE": ""},
         capture_output=True,
         text=True,
         timeout=120,

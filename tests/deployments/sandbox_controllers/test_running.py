@@ -12,6 +12,7 @@ import pytest
 from deployments.sandbox.controllers import Controllers
 from deployments.sandbox.settings import Settings
 from deployments.sandbox.store import Store
+from tests import loops
 from tests.deployments.sandbox_controllers.cluster import NAMESPACE, workload
 
 
@@ -59,7 +60,7 @@ def test_a_deployment_comes_up_serves_and_goes() -> None:
             with pytest.raises(httpx.ConnectError):
                 await client.get(f"{url}/health")
 
-    asyncio.run(scenario())
+    loops.run(scenario())
 
 
 def test_an_engine_that_is_told_to_fail_is_restarted_by_its_kubelet() -> None:
@@ -74,7 +75,7 @@ def test_an_engine_that_is_told_to_fail_is_restarted_by_its_kubelet() -> None:
             assert pod is not None
             assert pod["status"]["containerStatuses"][0]["restartCount"] == 1
 
-    asyncio.run(scenario())
+    loops.run(scenario())
 
 
 def test_an_idle_cluster_does_not_tick(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +95,7 @@ def test_an_idle_cluster_does_not_tick(monkeypatch: pytest.MonkeyPatch) -> None:
             store.create("namespaces", None, {"metadata": {"name": "new"}})
             await _until(lambda: len(ticks) > 1)
 
-    asyncio.run(scenario())
+    loops.run(scenario())
 
 
 def test_a_controller_that_fails_does_not_end_the_cluster(
@@ -116,5 +117,5 @@ def test_a_controller_that_fails_does_not_end_the_cluster(
             store.create("statefulsets", NAMESPACE, workload())
             await _until(lambda: _ready(store))
 
-    asyncio.run(scenario())
+    loops.run(scenario())
     assert "A controller failed" in caplog.text

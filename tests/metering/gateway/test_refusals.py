@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import httpx
@@ -10,6 +9,7 @@ import openai
 import pytest
 
 from metering.gateway.app import app
+from tests import loops
 
 CALLS = {
     "models": lambda client: client.models.list(),
@@ -33,7 +33,7 @@ def ask(method: str, address: str, **options: Any) -> httpx.Response:
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
             return await client.request(method, address, **options)
 
-    return asyncio.run(once())
+    return loops.run(once())
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_the_official_client_sees_that_its_key_is_unknown(client: openai.AsyncOp
             await CALLS[call](client)
 
     with pytest.raises(openai.AuthenticationError) as raised:
-        asyncio.run(once())
+        loops.run(once())
     assert raised.value.status_code == 401
     assert raised.value.code == "invalid_api_key"
     assert raised.value.type == "invalid_request_error"
