@@ -40,11 +40,17 @@ def text(raw: object, most: int, *, strip: bool = True) -> str:
     value = str(raw).strip() if strip else str(raw)
     if len(value) > most:
         raise Refused(f"{len(value)} characters are too long. Use at most {most}.")
-    if any(ord(character) < 32 and character not in "\n\t\r" for character in value) or "\x7f" in value:
+    if any(_is_control(character) for character in value):
         raise Refused("Control characters are not allowed here.")
     if any(0xD800 <= ord(character) <= 0xDFFF for character in value):
         raise Refused("This text is not valid Unicode.")
     return value
+
+
+def _is_control(character: str) -> bool:
+    """Controls of ASCII and Latin 1, and the line ends of Unicode, which YAML folds into spaces."""
+    code = ord(character)
+    return (code < 32 and character not in "\n\t\r") or 0x7F <= code <= 0x9F or code in (0x2028, 0x2029)
 
 
 def line(raw: object, most: int) -> str:

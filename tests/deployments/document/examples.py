@@ -87,10 +87,10 @@ def problems(raw: object) -> dict[str, str]:
 
 NAMES = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,46}[a-z0-9])?", fullmatch=True)
 SLUGS = st.from_regex(r"[A-Za-z0-9][-A-Za-z0-9._]{0,40}", fullmatch=True)
-LINES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40).map(str.strip)
-TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x7f"), max_size=60).map(
-    lambda text: "".join(c for c in text if ord(c) >= 32 or c in "\n\t\r").strip()
-)
+LINES = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=40).map(str.strip)
+TEXTS = st.text(
+    st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"], include_characters="\n\t"), max_size=60
+).map(lambda text: "".join(c for c in text if ord(c) >= 32 or c in "\n\t\r").strip())
 LIMITS = st.none() | st.builds(Limit, st.integers(1, 10**12), st.none() | st.integers(1, 10**9))
 PRICES = st.decimals(0, 1_000_000, places=12) | st.sampled_from([Decimal("0.15"), Decimal(3)])
 SPECS = st.builds(
