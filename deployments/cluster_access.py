@@ -6,17 +6,11 @@ import os
 
 from console.encryption import UnreadableSecret
 from deployments.kube import kubeconfig
-from deployments.kube.client import Cluster as Client
-from deployments.kube.client import connect, in_cluster_access
+from deployments.kube.client import in_cluster_access
 from deployments.kube.errors import Unauthorised
 from deployments.kube.kubeconfig import ClusterAccess, KubeconfigRefused
 from deployments.models import Cluster
 from deployments.vocabulary import ClusterKind
-
-
-def connect_to(cluster: Cluster) -> Client:
-    """A client for it; nothing is sent yet. Raises a KubeError when its credentials cannot be used."""
-    return connect(access_of(cluster))
 
 
 def access_of(cluster: Cluster) -> ClusterAccess:
