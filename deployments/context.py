@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
-from deployments.vocabulary import Routing, SourceKind, TlsMode, UseCase
+from deployments.vocabulary import RolloutStrategy, Routing, SourceKind, TlsMode, UseCase
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,21 @@ class Exposure:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterOffers:
+    """What a cluster has beyond Kubernetes itself that decides how an object is written."""
+
+    dynamo_versions: tuple[str, ...] = ("v1beta1",)
+    """Served versions of DynamoGraphDeployment; empty: no operator."""
+    nim_operator: bool = True
+    keda: bool = True
+    prometheus_url: str = ""
+    """Where KEDA asks for the engines' figures; empty: not known."""
+
+
+PLAIN_KUBERNETES = ClusterOffers(dynamo_versions=(), nim_operator=False, keda=False)
+
+
+@dataclass(frozen=True, slots=True)
 class RenderContext:
     """Everything besides the spec that decides a deployment's objects."""
 
@@ -99,8 +114,17 @@ class RenderContext:
     """Values of the spec's secret variables by name."""
     checksum_key: bytes = field(default=b"", repr=False)
     """Key of the checksum that restarts pods when a secret value changes; empty: no checksum is written."""
+    ngc_key: str | None = field(default=None, repr=False)
+    """NVIDIA's key: it pulls images from nvcr.io and lets NIM fetch its weights. None: keyless."""
     registry_credentials: str | None = field(default=None, repr=False)
     """A .dockerconfigjson document, when the image needs one."""
+    pull_secret: str = ""
+    """Name of a registry secret that is in the namespace already, and not ours."""
     tls_pair: tuple[str, str] | None = field(default=None, repr=False)
     """(certificate chain, private key) in PEM, when the endpoint brings its own."""
     storage_class: str | None = None
+    strategy: RolloutStrategy = RolloutStrategy.REPLACE
+    """How this revision rolls out: REPLACE or SURGE, never AUTO."""
+    restarted_at: str = ""
+    """When somebody last asked for a restart (ISO 8601); part of the pod template."""
+    offers: ClusterOffers = field(default_factory=ClusterOffers)

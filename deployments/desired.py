@@ -28,7 +28,7 @@ from deployments.models import (
     Transition,
 )
 from deployments.spec import DeploymentSpec, Limit, Pricing
-from deployments.vocabulary import DesiredState, Engine, LimitScope, Phase, Sharing
+from deployments.vocabulary import DesiredState, LimitScope, Phase, Sharing
 
 
 class Conflict(Exception):
@@ -197,9 +197,6 @@ def _look_up(spec: DeploymentSpec) -> tuple[CatalogModel, Endpoint, list[Organiz
         )
     if endpoint is None:
         problems.append(Problem("spec.endpoint", f"There is no endpoint {spec.endpoint}. Add it first."))
-    if spec.engine.kind is not Engine.VLLM:
-        sentence = f"{spec.engine.kind.label} cannot be deployed by this version. Choose vLLM."
-        problems.append(Problem("spec.engine.kind", sentence))
     for missing in sorted(set(spec.sharing.organizations) - {o.slug for o in organizations}):
         problems.append(Problem("spec.sharing.organizations", f"There is no organisation {missing}."))
     if problems:

@@ -54,6 +54,8 @@ class Addons:
     gateway_api: bool = False
     keda: bool = False
     dynamo: bool = False
+    dynamo_versions: tuple[str, ...] = ()
+    """Served versions of DynamoGraphDeployment, such as "v1alpha1" and "v1beta1"."""
     nim: bool = False
 
 
@@ -87,6 +89,7 @@ class ClusterFacts:
         made["permissions_missing"] = list(self.permissions_missing)
         made["gpu_nodes"] = [asdict(node) for node in self.gpu_nodes]
         made["storage_classes"] = [asdict(found) for found in self.storage_classes]
+        made["addons"]["dynamo_versions"] = list(self.addons.dynamo_versions)
         made["checked_at"] = self.checked_at.isoformat() if self.checked_at else None
         return made
 
@@ -101,9 +104,14 @@ class ClusterFacts:
             storage_classes=tuple(
                 StorageClass(**_known(StorageClass, found)) for found in raw.get("storage_classes", ())
             ),
-            addons=Addons(**_known(Addons, raw.get("addons", {}))),
+            addons=_addons(raw.get("addons", {})),
             checked_at=datetime.fromisoformat(checked_at) if checked_at else None,
         )
+
+
+def _addons(raw: Mapping[str, Any]) -> Addons:
+    known = _known(Addons, raw)
+    return Addons(**{**known, "dynamo_versions": tuple(known.get("dynamo_versions", ()))})
 
 
 def _known(kind: type, raw: Mapping[str, Any]) -> dict[str, Any]:

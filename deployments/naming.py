@@ -30,10 +30,23 @@ DEPLOYMENT_LABEL: Final = "slipway/deployment"
 REVISION_LABEL: Final = "slipway/revision"
 MODEL_ANNOTATION: Final = "slipway/model"
 SECRETS_ANNOTATION: Final = "slipway/secrets-checksum"
+RESTARTED_ANNOTATION: Final = "slipway/restarted-at"
+"""On pods: when somebody last asked for a restart. A new value makes the pods start anew."""
+
+TEMPLATE_LABEL: Final = "slipway/template"
+"""On a workload that an operator runs, and on its pods: the digest of what its pods are made from. Tells pods of the
+present template from older ones, as `controller-revision-hash` does for a StatefulSet."""
+
+ROLE_LABEL: Final = "slipway/role"
+"""On pods of a workload with several kinds of pods: "frontend", "worker", "prefill" or "decode"."""
+
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 
 MANAGED_SELECTOR: Final = f"{MANAGED_BY_LABEL}={PRODUCT}"
-"""Finds every object of ours in a namespace or cluster."""
+"""Finds every object that Slipway applied, in a namespace or cluster."""
+
+DEPLOYED_SELECTOR: Final = DEPLOYMENT_LABEL
+"""Also finds what others make for our deployments: operators write their own name into the managed-by label."""
 
 GPU_PRODUCT_LABEL: Final = "nvidia.com/gpu.product"
 """Node label with the GPU's product name, written by NVIDIA's GPU feature discovery."""
@@ -80,6 +93,11 @@ def weights_secret(name: str) -> str:
 def registry_secret(name: str) -> str:
     """Holds the credentials that pull the image."""
     return _owned(name, "registry")
+
+
+def ngc_secret(name: str) -> str:
+    """Holds the NGC key under the key "NGC_API_KEY", for NIM and for NVIDIA's registry."""
+    return _owned(name, "ngc")
 
 
 def tls_secret(name: str) -> str:

@@ -20,16 +20,19 @@ from django.utils import timezone
 
 from deployments import naming
 from deployments.connections import connect_to
+from deployments.context import PLAIN_KUBERNETES, ClusterOffers
 from deployments.kube.client import Cluster as Connection
-from deployments.kube.decode import Autoscaler, Claim, Event, Pod, StatefulSet
+from deployments.kube.decode import Autoscaler, Claim, Event, Pod
 from deployments.kube.errors import KubeError
-from deployments.kube.kinds import AUTOSCALER, CLAIM, EVENT, POD, STATEFUL_SET
+from deployments.kube.kinds import AUTOSCALER, CLAIM, EVENT, POD
 from deployments.last_words import fetch_last_words
 from deployments.models import Cluster, Deployment
+from deployments.readers import sources
 from deployments.records import Known, known_deployments, write
 from deployments.seen import Seen
 from deployments.status import judge
 from deployments.vocabulary import DesiredState
+from deployments.workload import Workload
 
 logger = logging.getLogger(__name__)
 
@@ -41,14 +44,12 @@ UNREACHABLE_AGAIN = timedelta(seconds=10)
 FACTS_KEPT = timedelta(minutes=5)
 LONGEST_REASON = 480
 
-_EVENTFUL = (POD.name, STATEFUL_SET.name, CLAIM.name)
-
 
 @dataclass(slots=True)
 class Sight:
     """What one pass saw of one deployment."""
 
-    workload: StatefulSet | None = None
+    workload: Workload | None = None
     autoscaler: Autoscaler | None = None
     pods: list[Pod] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
@@ -72,7 +73,7 @@ def observe(cluster_id: int, now: datetime | None = None) -> bool:
     try:
         connection = connect_to(cluster)
         known = known_deployments(cluster)
-        sights = look(connection)
+        sights = look(connection, cluster.offers)
         fetch_last_words(connection, known, sights, timezone.now())
     except KubeError as error:
         _note_silence(cluster, error, timezone.now())
@@ -104,16 +105,21 @@ def facts_due(cluster_id: int, now: datetime) -> list[int]:
     return list(answering.values_list("pk", flat=True))
 
 
-def look(connection: Connection) -> dict[tuple[str, str], Sight]:
-    """Everything of ours in a cluster, by (namespace, deployment label): seven requests, always."""
+def look(connection: Connection, offers: ClusterOffers = PLAIN_KUBERNETES) -> dict[tuple[str, str], Sight]:
+    """Everything of ours in a cluster, by (namespace, deployment label).
+
+    Seven requests, always, and two more for each operator that the cluster has.
+    """
     sights: dict[tuple[str, str], Sight] = defaultdict(Sight)
     owner: dict[tuple[str, str, str], Sight] = {}
     ours = naming.MANAGED_SELECTOR
-    for workload in connection.list(STATEFUL_SET, StatefulSet, labels=ours):
-        sight = sights[_key(workload)]
-        sight.workload = workload
-        owner[STATEFUL_SET.name, workload.metadata.namespace, workload.metadata.name] = sight
-    for pod in connection.list(POD, Pod, labels=ours):
+    workloads = sources(offers)
+    for source in workloads:
+        for workload in map(source.read, connection.list(source.kind, source.shape, labels=ours)):
+            sight = sights[_key(workload)]
+            sight.workload = workload
+            owner[workload.kind, workload.metadata.namespace, workload.metadata.name] = sight
+    for pod in connection.list(POD, Pod, labels=naming.DEPLOYED_SELECTOR):
         sight = sights[_key(pod)]
         sight.pods.append(pod)
         owner[POD.name, pod.metadata.namespace, pod.metadata.name] = sight
@@ -123,7 +129,7 @@ def look(connection: Connection) -> dict[tuple[str, str], Sight]:
         owner[CLAIM.name, claim.metadata.namespace, claim.metadata.name] = sight
     for autoscaler in connection.list(AUTOSCALER, Autoscaler, labels=ours):
         sights[_key(autoscaler)].autoscaler = autoscaler
-    for kind in _EVENTFUL:
+    for kind in (POD.name, *(source.kind.name for source in workloads), CLAIM.name):
         for event in connection.list(EVENT, Event, fields=f"involvedObject.kind={kind}"):
             involved = event.involved_object
             concerned = owner.get((involved.kind, involved.namespace, involved.name))
@@ -167,7 +173,7 @@ def _of_these_objects(sight: Sight) -> list[Event]:
     return [e for e in sight.events if not e.involved_object.uid or e.involved_object.uid in alive]
 
 
-def _key(item: StatefulSet | Pod | Claim | Autoscaler) -> tuple[str, str]:
+def _key(item: Workload | Pod | Claim | Autoscaler) -> tuple[str, str]:
     return item.metadata.namespace, item.metadata.label(naming.DEPLOYMENT_LABEL)
 
 

@@ -26,7 +26,7 @@ from deployments.document import InvalidDocument
 from deployments.kube import errors
 from deployments.kube.client import Cluster as Connection
 from deployments.kube.errors import KubeError, Retryable
-from deployments.kube.kinds import CLAIM, OWNED, POD, kind_of
+from deployments.kube.kinds import CLAIM, POD, kind_of, owned_kinds
 from deployments.manifests import EngineNotOffered, render
 from deployments.models import Cluster, Deployment
 from deployments.plan import ObservedObject, Plan, Refusal, plan
@@ -178,7 +178,9 @@ def _observe(
     """Everything with our labels, and whatever else has the name of something wanted."""
     namespace, labels = deployment.endpoint.namespace, naming.selector_text(deployment.name)
     found: list[ObservedObject] = []
-    for kind in [kind for kind in OWNED if kind is not CLAIM] if desired else [*OWNED, POD]:
+    offers = deployment.endpoint.cluster.offers
+    owned = owned_kinds(offers.dynamo_versions, nim_operator=offers.nim_operator, keda=offers.keda)
+    for kind in [kind for kind in owned if kind is not CLAIM] if desired else [*owned, POD]:
         claim.hold()
         for body in cluster.list(kind, dict[str, Any], namespace=namespace, labels=labels):
             # The items of a list do not say what they are.

@@ -19,11 +19,11 @@ from django.db.models import F
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 
 from deployments import document, naming
-from deployments.kube.decode import StatefulSet
 from deployments.models import Cluster, Deployment, Revision
 from deployments.seen import Seen, Status, StoredRefusal
 from deployments.spec import DeploymentSpec
 from deployments.vocabulary import DesiredState, Phase
+from deployments.workload import Workload
 
 MOST_SPECS_KEPT = 5000
 MOST_REVISIONS_KEPT = 5
@@ -65,10 +65,10 @@ class Known:
     def key(self) -> tuple[str, str]:
         return self.namespace, naming.label_value(self.name)
 
-    def learn_revision(self, workload: StatefulSet | None) -> dict[str, int]:
+    def learn_revision(self, workload: Workload | None) -> dict[str, int]:
         """Which of our revisions a controller revision runs; the workload says it of the newest one."""
-        if workload is not None and workload.status.observed_generation >= workload.metadata.generation:
-            number, hash = workload.metadata.label(naming.REVISION_LABEL), workload.status.update_revision
+        if workload is not None and workload.observed_generation >= workload.metadata.generation:
+            number, hash = workload.metadata.label(naming.REVISION_LABEL), workload.update_revision
             if hash and number.isascii() and number.isdigit():
                 self.revisions.pop(hash, None)
                 self.revisions[hash] = int(number)

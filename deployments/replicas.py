@@ -11,8 +11,6 @@ from deployments.kube.decode import ContainerStatus, Event, Pod
 from deployments.seen import ReplicaStatus, Seen
 from deployments.vocabulary import Phase, Tone
 
-CONTROLLER_REVISION = "controller-revision-hash"
-
 
 @dataclass(frozen=True, slots=True)
 class Replica:
@@ -34,8 +32,8 @@ def look_at(pod: Pod, seen: Seen, now: datetime) -> Replica:
     main = engine_container(pod)
     going_since = pod.metadata.deletion_timestamp
     step, label, since = _step(pod, main, seen)
-    current_hash = seen.workload.status.update_revision if seen.workload else ""
-    own_hash = pod.metadata.label(CONTROLLER_REVISION)
+    current_hash = seen.workload.update_revision if seen.workload else ""
+    own_hash = seen.workload.revision_of(pod) if seen.workload else ""
     finding = None
     if going_since is None and step is not Phase.SERVING:
         found = _find(pod, seen.events_of("Pod", pod.metadata.name), seen)

@@ -108,6 +108,14 @@ def tag(raw: object) -> str:
     return value
 
 
+def nim_profile(raw: object) -> str:
+    """A NIM profile: its id of 64 hexadecimal digits, or its name."""
+    value = line(raw, 128)
+    if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9._:/-]*[A-Za-z0-9])?", value):
+        raise Refused(f"“{value[:60]}” is not a NIM profile. Write its id of 64 digits, or its name.")
+    return value
+
+
 def whole(low: int, high: int, unit: str) -> Callable[[Any], int]:
     """A rule for whole numbers from `low` to `high`."""
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
-from deployments.kube.decode import Autoscaler, Claim, Event, Pod, StatefulSet
+from deployments.kube.decode import Autoscaler, Claim, Event, Pod
 from deployments.spec import DeploymentSpec
 from deployments.vocabulary import DesiredState, Phase, Tone
+from deployments.workload import Workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Seen:
     applied_revision: int = 0
     """The revision that the workload carries."""
     refusal: StoredRefusal | None = None
-    workload: StatefulSet | None = None
+    workload: Workload | None = None
     pods: Sequence[Pod] = ()
     claims: Sequence[Claim] = ()
     events: Sequence[Event] = ()

@@ -10,9 +10,47 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from deployments.vocabulary import Engine, LimitScope, ScalingMetric, Sharing
+from deployments.vocabulary import (
+    DynamoBackend,
+    DynamoMode,
+    Engine,
+    LimitScope,
+    NimRunner,
+    RolloutStrategy,
+    ScalingMetric,
+    Sharing,
+)
 
 GPU_RESOURCE = "nvidia.com/gpu"
+
+
+@dataclass(frozen=True, slots=True)
+class NimSpec:
+    """What only NVIDIA NIM has."""
+
+    profile: str = ""
+    """A profile's id (64 hexadecimal digits) or name; empty: NIM chooses by the GPUs that it finds."""
+    runner: NimRunner = NimRunner.PODS
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Dynamo workers of one role."""
+
+    replicas: int = 1
+    gpus: int | None = None
+    """GPUs of each; None: as many as `resources.gpu.count`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DynamoSpec:
+    """What only NVIDIA Dynamo has."""
+
+    mode: DynamoMode = DynamoMode.AGGREGATED
+    backend: DynamoBackend = DynamoBackend.VLLM
+    prefill: Workers = field(default_factory=Workers)
+    decode: Workers = field(default_factory=Workers)
+    """Prefill and decode count in disaggregated mode only; aggregated workers are the engine's replicas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +64,10 @@ class EngineSpec:
     volume: str = "100Gi"
     """Storage per replica, as a Kubernetes quantity."""
     arguments: tuple[str, ...] = ()
+    nim: NimSpec | None = None
+    """Set exactly when the engine is NIM."""
+    dynamo: DynamoSpec | None = None
+    """Set exactly when the engine is Dynamo."""
 
     @property
     def reference(self) -> str:
@@ -55,13 +97,25 @@ class Resources:
 
 
 @dataclass(frozen=True, slots=True)
+class PodGroup:
+    """Pods that are alike: all replicas of a deployment, or Dynamo's workers of one role."""
+
+    role: str
+    """ "replica", or Dynamo's "worker", "prefill", "decode"."""
+    replicas: int
+    gpus: int
+    """GPUs of each pod."""
+
+
+@dataclass(frozen=True, slots=True)
 class Autoscaling:
     enabled: bool = False
     min_replicas: int = 1
     max_replicas: int = 4
     metric: ScalingMetric = ScalingMetric.CPU
     threshold: int = 80
-    """Mean use of the request over all replicas, in percent."""
+    """By metric, as a mean over all replicas: percent of the request (CPU, memory), percent of the KV cache, or a
+    number of requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +183,26 @@ class DeploymentSpec:
     pricing: Pricing | None = None
     """None: nobody has said what it costs; usage is then recorded as unpriced."""
     sharing: SharingSpec = field(default_factory=SharingSpec)
+    rollout: RolloutStrategy = RolloutStrategy.AUTO
+
+    @property
+    def groups(self) -> tuple[PodGroup, ...]:
+        """The pods that take GPUs, as they are wanted at least; Dynamo's frontend takes none."""
+        scaling, gpus = self.autoscaling, self.resources.gpu.count
+        replicas = scaling.min_replicas if scaling.enabled else self.engine.replicas
+        dynamo = self.engine.dynamo
+        if dynamo is None:
+            return (PodGroup("replica", replicas, gpus),)
+        if dynamo.mode is DynamoMode.AGGREGATED:
+            return (PodGroup("worker", replicas, gpus),)
+        return tuple(
+            PodGroup(role, scaling.min_replicas if scaled else workers.replicas, workers.gpus or gpus)
+            for role, workers, scaled in (
+                ("prefill", dynamo.prefill, False),
+                # The autoscaler adds decode workers: they hold the answers being written.
+                ("decode", dynamo.decode, scaling.enabled),
+            )
+        )
 
     @property
     def replicas_at_most(self) -> int:

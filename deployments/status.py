@@ -98,7 +98,7 @@ class _Look:
             workload is not None
             and workload.metadata.deletion_timestamp is None
             and self.seen.applied_revision >= self.seen.revision
-            and workload.status.observed_generation >= workload.metadata.generation
+            and workload.observed_generation >= workload.metadata.generation
         )
 
     @property
@@ -117,7 +117,7 @@ class _Look:
         if not self.is_written:
             return
         if self.workload is not None and len(self.staying) < self.wanted:
-            events = seen.events_of("StatefulSet", self.workload.metadata.name)
+            events = seen.events_of(self.workload.kind, self.workload.metadata.name)
             refused = workload_diagnosis.find(events, seen.asked_at, self.now)
             if refused:
                 yield refused
@@ -182,7 +182,7 @@ class _Look:
             return 0
         if not spec.autoscaling.enabled:
             return spec.engine.replicas
-        live = self.workload.spec.replicas if self.workload is not None else 0
+        live = self.workload.replicas if self.workload is not None else 0
         return max(live, spec.autoscaling.min_replicas)
 
 
@@ -208,7 +208,7 @@ def _stopping(look: _Look) -> _Said | None:
         count = len(look.replicas)
         sentence = f"{_replicas(count)} {'is' if count == 1 else 'are'} still stopping."
         return Phase.STOPPING, sentence, "", "stopping"
-    if workload is not None and (workload.spec.replicas > 0 or not look.is_written):
+    if workload is not None and (workload.replicas > 0 or not look.is_written):
         return Phase.STOPPING, "The workload is being scaled to zero.", "", "stopping"
     return Phase.STOPPED, "No replica runs. The configuration and the volumes are kept.", "", "stopped"
 

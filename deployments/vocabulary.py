@@ -43,6 +43,26 @@ class Engine(Word):
     DYNAMO = "dynamo", "NVIDIA Dynamo"
 
 
+class NimRunner(Word):
+    """Who makes the pods of a NIM."""
+
+    PODS = "pods", "Slipway"
+    OPERATOR = "operator", "NIM Operator"
+
+
+class DynamoMode(Word):
+    """Whether the same workers read prompts and write answers."""
+
+    AGGREGATED = "aggregated", "Aggregated"
+    DISAGGREGATED = "disaggregated", "Disaggregated"
+
+
+class DynamoBackend(Word):
+    VLLM = "vllm", "vLLM"
+    SGLANG = "sglang", "SGLang"
+    TRTLLM = "trtllm", "TensorRT-LLM"
+
+
 class UseCase(Word):
     CHAT = "chat", "Chat"
     COMPLETION = "completion", "Completion"
@@ -94,8 +114,37 @@ class LimitScope(Word):
 
 
 class ScalingMetric(Word):
+    """What an autoscaler goes by. The first two every cluster can measure; the others need KEDA and Prometheus."""
+
     CPU = "cpu", "CPU"
     MEMORY = "memory", "Memory"
+    REQUESTS_WAITING = "requests-waiting", "Requests waiting"
+    KV_CACHE = "kv-cache", "KV-cache use"
+    CONCURRENCY = "concurrency", "Requests at once"
+
+    @property
+    def is_of_engine(self) -> bool:
+        """True for figures that the engine exports itself."""
+        return self not in (ScalingMetric.CPU, ScalingMetric.MEMORY)
+
+    @property
+    def is_percentage(self) -> bool:
+        return self not in (ScalingMetric.REQUESTS_WAITING, ScalingMetric.CONCURRENCY)
+
+
+class RolloutStrategy(Word):
+    """How replicas of a new revision take the place of the old ones."""
+
+    AUTO = "auto", "Safe choice"
+    REPLACE = "replace", "Replace in place"
+    SURGE = "surge", "Start one more first"
+
+
+class DriftPolicy(Word):
+    """What happens to a hand-made change in the cluster."""
+
+    REPAIR = "repair", "Repair what Slipway owns"
+    LEAVE = "leave", "Leave it and say so"
 
 
 class DesiredState(Word):

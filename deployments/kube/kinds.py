@@ -40,6 +40,10 @@ STATEFUL_SET = Kind("apps/v1", "StatefulSet", "statefulsets")
 AUTOSCALER = Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
 INGRESS = Kind("networking.k8s.io/v1", "Ingress", "ingresses")
 HTTP_ROUTE = Kind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes", optional=True)
+NIM_SERVICE = Kind("apps.nvidia.com/v1alpha1", "NIMService", "nimservices", optional=True)
+GRAPH_V1BETA1 = Kind("nvidia.com/v1beta1", "DynamoGraphDeployment", "dynamographdeployments", optional=True)
+GRAPH_V1ALPHA1 = Kind("nvidia.com/v1alpha1", "DynamoGraphDeployment", "dynamographdeployments", optional=True)
+SCALED_OBJECT = Kind("keda.sh/v1alpha1", "ScaledObject", "scaledobjects", optional=True)
 STORAGE_CLASS = Kind("storage.k8s.io/v1", "StorageClass", "storageclasses", namespaced=False)
 CUSTOM_RESOURCE = Kind(
     "apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False
@@ -48,7 +52,22 @@ CUSTOM_RESOURCE = Kind(
 #: Everything that a deployment may consist of, in the order in which it is created.
 OWNED = (SECRET, SERVICE, STATEFUL_SET, AUTOSCALER, HTTP_ROUTE, INGRESS, CLAIM)
 
-_BY_TYPE = {(kind.api_version, kind.name): kind for kind in (*OWNED, POD, CONFIG_MAP, NODE)}
+_BY_TYPE = {
+    (kind.api_version, kind.name): kind
+    for kind in (*OWNED, NIM_SERVICE, GRAPH_V1BETA1, GRAPH_V1ALPHA1, SCALED_OBJECT, POD, CONFIG_MAP, NODE)
+}
+
+
+def owned_kinds(dynamo_versions: tuple[str, ...], *, nim_operator: bool, keda: bool) -> tuple[Kind, ...]:
+    """Everything that a deployment may consist of on a cluster that offers this, in the order of creation."""
+    graph = GRAPH_V1BETA1 if "v1beta1" in dynamo_versions else GRAPH_V1ALPHA1
+    extra = (
+        *((NIM_SERVICE,) if nim_operator else ()),
+        *((graph,) if dynamo_versions else ()),
+        *((SCALED_OBJECT,) if keda else ()),
+    )
+    place = OWNED.index(AUTOSCALER)
+    return (*OWNED[:place], *extra, *OWNED[place:])
 
 
 def kind_of(object: dict[str, Any]) -> Kind:

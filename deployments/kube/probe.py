@@ -151,15 +151,22 @@ def _storage_class(found: StorageClass) -> StorageClassFacts:
 
 
 def _addons(cluster: Cluster) -> Addons:
-    groups = {version.partition("/")[0] for version in cluster.api_groups()}
+    versions = cluster.api_groups()
+    groups = {version.partition("/")[0] for version in versions}
+    # NVIDIA's GPU operator uses the same group.
+    dynamo = tuple(
+        version
+        for version in ("v1alpha1", "v1beta1")
+        if f"nvidia.com/{version}" in versions
+        and "dynamographdeployments" in _resources(cluster, f"nvidia.com/{version}")
+    )
     return Addons(
         # The group is known as soon as metrics-server is registered; it only answers when that one runs.
         metrics_server="metrics.k8s.io" in groups and bool(_resources(cluster, "metrics.k8s.io/v1beta1")),
         gateway_api="gateway.networking.k8s.io" in groups,
         keda="keda.sh" in groups,
-        # NVIDIA's GPU operator uses the same group.
-        dynamo="nvidia.com" in groups
-        and "dynamographdeployments" in _resources(cluster, "nvidia.com/v1alpha1"),
+        dynamo=bool(dynamo),
+        dynamo_versions=dynamo,
         nim="apps.nvidia.com" in groups,
     )
 

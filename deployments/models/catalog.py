@@ -50,6 +50,9 @@ class CatalogModel(models.Model):
     source_revision = models.CharField(max_length=100, blank=True)
     weights_token = EncryptedTextField(blank=True, default="")
     weights_token_set_at = models.DateTimeField(null=True, blank=True)
+    ngc_key = EncryptedTextField(blank=True, default="")
+    """NVIDIA's key for this model; empty: the cluster's, if it has one."""
+    ngc_key_set_at = models.DateTimeField(null=True, blank=True)
 
     parameters = fact(10**14)
     bits_per_parameter = fact(64)

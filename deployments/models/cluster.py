@@ -3,6 +3,8 @@
 from django.db import models
 
 from console.encryption import EncryptedTextField
+from deployments.context import PLAIN_KUBERNETES, ClusterOffers
+from deployments.facts import ClusterFacts
 from deployments.models.visibility import PlatformManager
 from deployments.vocabulary import ClusterKind
 
@@ -15,6 +17,11 @@ class Cluster(models.Model):
     kind = models.CharField(max_length=20, choices=ClusterKind.choices(), default=ClusterKind.KUBECONFIG)
     kubeconfig = EncryptedTextField(blank=True, default="")
     kubeconfig_set_at = models.DateTimeField(null=True, blank=True)
+    ngc_key = EncryptedTextField(blank=True, default="")
+    """NVIDIA's key for images and weights of all deployments here; a model may bring its own."""
+    ngc_key_set_at = models.DateTimeField(null=True, blank=True)
+    prometheus_url = models.CharField(max_length=300, blank=True)
+    """As KEDA reaches it from inside the cluster."""
     created_at = models.DateTimeField(auto_now_add=True)
 
     facts = models.JSONField(null=True, blank=True)
@@ -38,6 +45,19 @@ class Cluster(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def offers(self) -> ClusterOffers:
+        """What the last check found; before the first one, nothing but Kubernetes itself."""
+        if not self.facts:
+            return PLAIN_KUBERNETES
+        addons = ClusterFacts.from_mapping(self.facts).addons
+        return ClusterOffers(
+            dynamo_versions=addons.dynamo_versions,
+            nim_operator=addons.nim,
+            keda=addons.keda,
+            prometheus_url=self.prometheus_url,
+        )
 
     @property
     def is_sandbox(self) -> bool:

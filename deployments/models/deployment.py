@@ -20,7 +20,7 @@ from deployments.context import ModelSource, RenderContext
 from deployments.models.catalog import CatalogModel
 from deployments.models.endpoint import Endpoint
 from deployments.spec import DeploymentSpec
-from deployments.vocabulary import DesiredState, Sharing, TlsMode
+from deployments.vocabulary import DesiredState, DriftPolicy, RolloutStrategy, Sharing, TlsMode
 
 
 def new_digest_key() -> str:
@@ -52,6 +52,12 @@ class Deployment(models.Model):
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     changed_at = models.DateTimeField(default=timezone.now)
     changed_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+
+    restarted_at = models.DateTimeField(null=True, blank=True)
+    """When somebody last asked for a restart."""
+    drift_policy = models.CharField(max_length=10, choices=DriftPolicy.choices(), default=DriftPolicy.REPAIR)
+    drift = models.JSONField(null=True, blank=True)
+    """Hand-made changes as the last look found them: {"at", "policy", "changes": [{"object", "paths", "by"}]}."""
 
     digest_key = models.CharField(max_length=64, default=new_digest_key, editable=False)
     """Keys the digests of secrets that stand in annotations, so that nobody there can guess a short one."""
@@ -103,6 +109,11 @@ class Deployment(models.Model):
             if endpoint.tls == TlsMode.PEM
             else None,
             storage_class=endpoint.storage_class or None,
+            ngc_key=self.model.ngc_key.reveal() or endpoint.cluster.ngc_key.reveal() or None,
+            pull_secret=endpoint.pull_secret,
+            strategy=RolloutStrategy(self.current.strategy),
+            restarted_at=self.restarted_at.isoformat() if self.restarted_at else "",
+            offers=endpoint.cluster.offers,
             checksum_key=self.digest_key.encode(),
         )
 
@@ -118,6 +129,12 @@ class Revision(models.Model):
     """The model's source as it was: a change of the catalogue reaches no running replica by itself."""
     secrets = EncryptedTextField(default="")
     """JSON: secret variable name to value."""
+    strategy = models.CharField(
+        max_length=10,
+        choices=[(s.value, s.label) for s in (RolloutStrategy.REPLACE, RolloutStrategy.SURGE)],
+        default=RolloutStrategy.REPLACE,
+    )
+    """How it rolls out: decided once, when it is saved, so that a rollout does not change its mind half-way."""
     note = models.CharField(max_length=500, blank=True)
     author = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)

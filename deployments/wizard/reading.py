@@ -18,6 +18,8 @@ from deployments.wizard import steps, words
 from deployments.wizard.steps import Step
 
 _MOST_GPUS = 16
+#: Parts of the document that no step fills in.
+UNSTEPPED = ("sharing", "rollout")
 #: Stand-ins for the parts that a document cannot do without, to read another part alone.
 _READABLE = {"name": "name", "model": "model", "endpoint": "endpoint"}
 _ENGINE = {"image": "image", "tag": "tag"}
@@ -43,8 +45,9 @@ def to_mapping(sections: Mapping[str, Any]) -> dict[str, Any]:
     for step in steps.FILLED:
         if step.key and sections.get(step.slug) is not None:
             body[step.key] = sections[step.slug]
-    if sections.get("sharing") is not None:
-        body["sharing"] = sections["sharing"]
+    for key in UNSTEPPED:
+        if sections.get(key) is not None:
+            body[key] = sections[key]
     metadata = {"name": general.get("name"), "description": general.get("description")}
     return {"apiVersion": document.API_VERSION, "kind": document.KIND, "metadata": metadata, "spec": body}
 
@@ -63,7 +66,7 @@ def to_sections(mapping: Mapping[str, Any]) -> dict[str, Any]:
     for step in steps.FILLED:
         if step.key:
             sections[step.slug] = body.get(step.key)
-    sections["sharing"] = body.get("sharing")
+    sections |= {key: body.get(key) for key in UNSTEPPED}
     return sections
 
 
@@ -73,7 +76,9 @@ def normal(sections: Mapping[str, Any]) -> dict[str, Any]:
     One that cannot be read stays as it is.
     """
     made = dict(sections)
-    for key, slug in [(step.key, step.slug) for step in steps.FILLED if step.key] + [("sharing", "sharing")]:
+    for key, slug in [(step.key, step.slug) for step in steps.FILLED if step.key] + [
+        (key, key) for key in UNSTEPPED
+    ]:
         alone = {"general": _READABLE, "engine": _ENGINE, slug: sections.get(slug)}
         try:
             spec = document.from_mapping(to_mapping(alone))
@@ -136,8 +141,7 @@ def _engine_problems(sections: Mapping[str, Any]) -> list[Problem]:
     if engine is None:
         return []
     if engine.kind is not Engine.VLLM:
-        sentence = f"{engine.kind.label} cannot be deployed by this version. Choose vLLM."
-        return [Problem("spec.engine.kind", sentence)]
+        return []
     alone = _refused_with_any_gpus(engine)
     problems = [Problem(f"spec.engine.arguments[{index}]", why) for index, why in alone.items()]
     resources = document.read_resources(sections.get("resources"), "spec.resources", [])

@@ -191,7 +191,6 @@ def test_what_does_not_exist_is_named_all_at_once() -> None:
     assert set(found) == {
         "spec.model",
         "spec.endpoint",
-        "spec.engine.kind",
         "spec.sharing.organizations",
     }
     assert found["spec.model"] == "There is no model no-model in the catalogue. Add it first."

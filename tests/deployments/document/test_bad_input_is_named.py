@@ -68,7 +68,7 @@ from tests.deployments.document.examples import complete, problems, put
         ("spec.autoscaling.threshold", 10**60, "“…” is not a whole number of percent."),
         ("spec.autoscaling.threshold", 101, "101 is out of range. Enter 1 to 100 percent."),
         ("spec.autoscaling.maxReplicas", 1, "1 is below the minimum of 2. Enter 2 or more."),
-        ("spec.autoscaling.metric", "gpu", "Choose one of: cpu, memory."),
+        ("spec.autoscaling.metric", "gpu", "Choose one of: cpu, memory, "),
         ("spec.environment", {"A": "b"}, "This must be a list."),
         ("spec.environment", [{"name": f"A{n}"} for n in range(101)], "101 entries are too many"),
         ("spec.rateLimits.user", {"tokensPerMinute": 0}, ""),

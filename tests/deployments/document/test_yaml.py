@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployments import document
-from deployments.document import InvalidDocument, Problem
+from deployments.document import InvalidDocument, Problem, parts
 from deployments.plain_yaml import PlainLoader
 from tests.deployments.document.examples import COMPLETE
 from tests.deployments.document.test_round_trip import SHORTEST
@@ -130,7 +130,7 @@ def test_a_document_that_is_too_large_is_not_even_parsed() -> None:
 
 def test_many_unknown_keys_are_counted_instead_of_listed() -> None:
     found = refusal(SHORTEST + "".join(f"key{number}: 1\n" for number in range(1000)))
-    assert len(found) == document.MOST_UNKNOWN_KEYS + 1
+    assert len(found) == parts.MOST_UNKNOWN_KEYS + 1
     assert found[-1] == Problem("document", "980 more keys are not known here.")
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from deployments.kube import decode
+from deployments.readers.vllm import read_stateful_set
 from deployments.seen import Seen
 from deployments.spec import Autoscaling, DeploymentSpec, EngineSpec
 from deployments.vocabulary import DesiredState, Engine, Phase
@@ -162,7 +163,7 @@ def seen(
     """What a look shows; a workload that fits is made unless `of` gives one or it is `gone`."""
     wanted = wanted or spec(len(pods) or 1)
     body = of or workload(wanted.engine.replicas, revision=revision)
-    found = None if gone else decode.read_one(decode.StatefulSet, _bytes(body))
+    found = None if gone else read_stateful_set(decode.read_one(decode.StatefulSet, _bytes(body)))
     more.setdefault("applied_revision", int(found.metadata.label("slipway/revision")) if found else 0)
     more.setdefault("last_phase", Phase.QUEUED)
     more.setdefault("last_wanted", wanted.engine.replicas)
