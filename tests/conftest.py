@@ -6,7 +6,7 @@ import pytest
 import redis
 from django.conf import settings
 
-pytest_plugins = ["tests.network", "tests.browser"]
+pytest_plugins = ["tests.network", "tests.browser", "tests.kube_contract.report"]
 
 
 @pytest.fixture(autouse=True, scope="session")

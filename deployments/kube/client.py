@@ -124,18 +124,28 @@ class Cluster:
         return decode.read_one(dict[str, Any], answer.body)
 
     def apply(
-        self, object: dict[str, Any], *, manager: str = FIELD_MANAGER, force: bool = True
+        self,
+        object: dict[str, Any],
+        *,
+        manager: str = FIELD_MANAGER,
+        force: bool = True,
+        dry_run: bool = False,
     ) -> dict[str, Any]:
         """Server-side apply; returns the object as it is now.
 
-        Idempotent: applying what is there already leaves the resourceVersion as it was.
+        Idempotent: applying what is there already leaves the resourceVersion as it was. A dry run is judged by the
+        server, its webhooks included, and kept nowhere.
         """
         kind, metadata = kind_of(object), object["metadata"]
         answer = self._ask(
             "PATCH",
             kind.path(metadata.get("namespace"), quote(metadata["name"], safe="")),
             f"apply {kind.name} {metadata['name']}",
-            query={"fieldManager": manager, "force": "true" if force else None},
+            query={
+                "fieldManager": manager,
+                "force": "true" if force else None,
+                "dryRun": "All" if dry_run else None,
+            },
             body=msgspec.json.encode(object),
             content_type=_APPLY,
         )

@@ -73,6 +73,13 @@ class ServerError(Retryable):
     remedy = "The cluster has a fault of its own. Slipway tries again by itself."
 
 
+class Expired(Retryable):
+    """The server no longer has the state that a list began from. A new list begins from the present one."""
+
+    code = "expired"
+    remedy = "Slipway asks again by itself."
+
+
 class Conflict(Retryable):
     """The object changed, or appeared, between our reading and our writing."""
 
@@ -170,6 +177,8 @@ def from_answer(status: int, headers: Mapping[str, str], body: bytes, doing: str
         return Forbidden(sentence, status=status)
     if status == 404:
         return NotFound(sentence, status=status)
+    if status == 410:
+        return Expired(sentence, status=status, retry_after=wait)
     if status == 409:
         return Conflict(sentence, status=status, retry_after=wait)
     if status in (408, 429):
