@@ -13,8 +13,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from console.models import Organization, User
-from deployments import document
+from deployments import document, strategy
 from deployments.document import InvalidDocument, Problem
+from deployments.facts import ClusterFacts
 from deployments.models import (
     CatalogModel,
     Deployment,
@@ -67,7 +68,8 @@ def create(
                 )
         except IntegrityError:
             raise InvalidDocument([name_taken(spec.name)]) from None
-        _save_revision(deployment, 1, spec, secrets or {}, author, note)
+        chosen = strategy.choose(spec, None, _facts(endpoint), running=False)
+        _save_revision(deployment, 1, spec, secrets or {}, author, note, chosen)
         _save_terms(deployment, spec, now)
         _save_shares(deployment, spec.sharing.mode, organizations)
         Observation.objects.create(
@@ -124,14 +126,14 @@ def revise(
         kept = current.secret_values()
         values = {name: (secrets or {}).get(name) or kept.get(name, "") for name in spec.secret_names}
         _require_secrets(spec, values)
-        changed = (
-            current.document != document.to_mapping(spec)
-            or values != kept
-            or not current.model_source.same_weights(model.source)
-        )
-        if changed:
+        same_spec = current.document == document.to_mapping(spec)
+        secrets_change = values != kept or not current.model_source.same_weights(model.source)
+        if not same_spec or secrets_change:
             now = timezone.now()
-            _save_revision(locked, current.number + 1, spec, values, author, note)
+            chosen = strategy.choose(
+                spec, current.spec, _facts(endpoint), _serves(locked), secrets_change=secrets_change
+            )
+            _save_revision(locked, current.number + 1, spec, values, author, note, chosen)
             _save_terms(locked, spec, now)
             _save_shares(locked, spec.sharing.mode, organizations)
             _queue(locked, author, now)
@@ -228,6 +230,7 @@ def _save_revision(
     secrets: Mapping[str, str],
     author: User | None,
     note: str,
+    chosen: strategy.Choice,
 ) -> None:
     wanted = {name: secrets[name] for name in spec.secret_names}
     deployment.current = Revision.objects.create(
@@ -236,10 +239,22 @@ def _save_revision(
         document=document.to_mapping(spec),
         source=deployment.model.source.to_mapping(),
         secrets=json.dumps(wanted) if wanted else "",
+        strategy=chosen.strategy,
         author=author,
         note=note,
     )
     deployment.save(update_fields=["current"])
+
+
+def _facts(endpoint: Endpoint) -> ClusterFacts | None:
+    """What the last check of its cluster found."""
+    return ClusterFacts.from_mapping(endpoint.cluster.facts) if endpoint.cluster.facts else None
+
+
+def _serves(deployment: Deployment) -> bool:
+    """Meant to run, and a replica was ready at the last look."""
+    ready = Observation.objects.filter(deployment=deployment, ready__gt=0)
+    return deployment.desired_state == DesiredState.RUNNING and ready.exists()
 
 
 def _save_terms(deployment: Deployment, spec: DeploymentSpec, now: datetime) -> None:
