@@ -16,6 +16,7 @@ from django.db import transaction
 
 from console.models import User
 from deployments.facts import ClusterFacts
+from deployments.merging import merged
 from deployments.models import CatalogModel, Deployment, Draft, Endpoint, Revision
 from deployments.wizard import defaults, reading, steps
 from deployments.wizard.steps import Step
@@ -113,8 +114,8 @@ def keep(
 def go_on_from_newest(draft: Draft, newest: Revision) -> None:
     """Puts the change on top of a revision that somebody else saved meanwhile.
 
-    Steps that this draft left alone say what the newest revision says; steps that it changed stay as they are, and
-    the review shows them against the newest. Raises Finished.
+    What this draft left alone says what the newest revision says; what it changed stays as it is, field by field,
+    and the review shows it against the newest. Raises Finished.
     """
     with transaction.atomic():
         locked = Draft.objects.select_for_update(of=("self",)).select_related("result").get(pk=draft.pk)
@@ -123,10 +124,9 @@ def go_on_from_newest(draft: Draft, newest: Revision) -> None:
         begun = Revision.objects.filter(deployment=newest.deployment_id, number=locked.base_revision).first()
         before = reading.normal(reading.to_sections(begun.document)) if begun else {}
         now = reading.normal(locked.sections)
-        theirs = reading.to_sections(newest.document)
+        theirs = reading.normal(reading.to_sections(newest.document))
         for slug, section in theirs.items():
-            if slug == "sharing" or (slug in before and now.get(slug) == before[slug]):
-                locked.sections[slug] = section
+            locked.sections[slug] = merged(before.get(slug), section, now.get(slug))
         locked.base_revision = newest.number
         locked.save(update_fields=["sections", "base_revision", "updated_at"])
     draft.sections, draft.base_revision = locked.sections, locked.base_revision

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from console.models import User
 from console.presentation.figures import money
-from deployments import desired, document, masking
+from deployments import changes, desired, document, masking
+from deployments.changes import Change
 from deployments.models import Deployment
 from deployments.spec import Autoscaling, DeploymentSpec
-from deployments.wizard import changes, steps, words
-from deployments.wizard.changes import Change
+from deployments.wizard import steps, words
 from deployments.wizard.steps import Step
 from deployments.wizard.work import Work, typed_secrets
 
