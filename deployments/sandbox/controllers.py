@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 
 from deployments.sandbox.autoscaler import Autoscaler
 from deployments.sandbox.clock import earliest
+from deployments.sandbox.deployments import Deployments
 from deployments.sandbox.engine_host import EngineHost
 from deployments.sandbox.engines import Engines
 from deployments.sandbox.kubelet import Kubelet
+from deployments.sandbox.replicasets import ReplicaSets
 from deployments.sandbox.routes import Routes
 from deployments.sandbox.scheduler import Scheduler
 from deployments.sandbox.seeds import seed
@@ -54,6 +56,8 @@ class Controllers:
         kubelet = Kubelet(store, settings, self.engines)
         self._steps: tuple[Callable[[datetime], datetime | None], ...] = (
             StatefulSets(store, settings).step,
+            Deployments(store, settings).step,
+            ReplicaSets(store, settings).step,
             Volumes(store).step,
             Scheduler(store).step,
             kubelet.step,

@@ -1,8 +1,11 @@
-"""A pod's state in one word, as kubectl's STATUS column has it."""
+"""What a pod's status says: to the controllers that own it, and in one word, as kubectl's STATUS column has it."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+
+from deployments.sandbox.clock import moment
 
 Object = dict[str, Any]
 
@@ -50,3 +53,39 @@ def _from_containers(status: Object, word: str) -> str:
         elif container.get("ready") and state.get("running"):
             running = True
     return "Running" if word == "Completed" and running else word
+
+
+def controller_of(obj: Object) -> str | None:
+    """The uid of the object that controls this one; None for an orphan."""
+    for owner in obj["metadata"].get("ownerReferences") or []:
+        if owner.get("controller"):
+            return str(owner["uid"])
+    return None
+
+
+def version(obj: Object) -> str:
+    """The resourceVersion, by which a controller sees that an object changed."""
+    return str(obj["metadata"]["resourceVersion"])
+
+
+def phase(pod: Object) -> str:
+    """Pending, Running, Succeeded, Failed, or nothing yet."""
+    return str((pod.get("status") or {}).get("phase", ""))
+
+
+def terminating(obj: Object) -> bool:
+    """Whether somebody has deleted it and it is not gone yet."""
+    return bool(obj["metadata"].get("deletionTimestamp"))
+
+
+def ready_since(pod: Object) -> datetime | None:
+    """When a running pod became ready; None while it is not."""
+    for condition in (pod.get("status") or {}).get("conditions") or []:
+        if condition["type"] == "Ready" and condition["status"] == "True" and phase(pod) == "Running":
+            return moment(condition["lastTransitionTime"])
+    return None
+
+
+def healthy(pod: Object) -> bool:
+    """Ready, and not on its way out."""
+    return ready_since(pod) is not None and not terminating(pod)

@@ -21,9 +21,14 @@ _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
 def revision_name(statefulset: Object) -> str:
     """`<set>-<hash of the template>`: the value of the label and of status.updateRevision."""
-    text = json.dumps(statefulset["spec"]["template"], sort_keys=True, separators=(",", ":"))
+    return f"{statefulset['metadata']['name']}-{template_hash(statefulset['spec']['template'])}"
+
+
+def template_hash(template: dict[str, Any]) -> str:
+    """Ten characters that are the same for the same template, and safe in names and labels."""
+    text = json.dumps(template, sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(text.encode()).digest()
-    return f"{statefulset['metadata']['name']}-{''.join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:10])}"
+    return "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:10])
 
 
 def record_revision(store: Store, statefulset: Object, name: str) -> None:
@@ -67,13 +72,13 @@ def template_of(store: Store, statefulset: Object, name: str) -> dict[str, Any]:
     return dict(template)
 
 
-def owner_reference(statefulset: Object) -> dict[str, Any]:
-    """What a pod says of the set that controls it."""
+def owner_reference(owner: Object) -> dict[str, Any]:
+    """What an object says of the one that controls it."""
     return {
-        "apiVersion": "apps/v1",
-        "kind": "StatefulSet",
-        "name": statefulset["metadata"]["name"],
-        "uid": statefulset["metadata"]["uid"],
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
+        "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"],
         "controller": True,
         "blockOwnerDeletion": True,
     }

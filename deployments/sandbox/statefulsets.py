@@ -14,8 +14,9 @@ import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from deployments.sandbox.clock import earliest, moment
+from deployments.sandbox.clock import earliest
 from deployments.sandbox.errors import ApiError
+from deployments.sandbox.pod_state import controller_of, healthy, phase, ready_since, terminating, version
 from deployments.sandbox.revisions import (
     REVISION_LABEL,
     claim_name,
@@ -49,7 +50,7 @@ class StatefulSets:
         by_owner: dict[str, list[Object]] = {}
         orphans: list[Object] = []
         for pod in self._store.list("pods"):
-            owner = _controller(pod)
+            owner = controller_of(pod)
             if owner is None:
                 orphans.append(pod)
             else:
@@ -58,7 +59,7 @@ class StatefulSets:
         for statefulset in sets:
             uid = statefulset["metadata"]["uid"]
             pods = by_owner.get(uid, []) + self._adopt(statefulset, orphans)
-            seen = (_version(statefulset), *(_version(pod) for pod in pods))
+            seen = (version(statefulset), *(version(pod) for pod in pods))
             due = self._due.get(uid)
             if seen == self._seen.get(uid) and (due is None or now < due):
                 continue
@@ -82,7 +83,7 @@ class StatefulSets:
             pods = [
                 pod
                 for pod in self._store.list("pods", place[0])
-                if _controller(pod) == live["metadata"]["uid"]
+                if controller_of(pod) == live["metadata"]["uid"]
             ]
             self._write_status(live, pods, current, update, now)
 
@@ -97,7 +98,7 @@ class StatefulSets:
         partition = _partition(spec)
         for ordinal in range(start, start + wanted):
             pod = present.get(ordinal)
-            if pod is not None and _phase(pod) in ("Failed", "Succeeded") and not _terminating(pod):
+            if pod is not None and phase(pod) in ("Failed", "Succeeded") and not terminating(pod):
                 self._delete(statefulset, pod)
                 if ordered:
                     return
@@ -105,12 +106,12 @@ class StatefulSets:
                 revision = current if ordinal < start + partition else update
                 if not self._create(statefulset, ordinal, revision, now) or ordered:
                     return
-            elif ordered and not _healthy(pod):
+            elif ordered and not healthy(pod):
                 return
         condemned = sorted((each for each in present if not start <= each < start + wanted), reverse=True)
         for ordinal in condemned:
             pod = present[ordinal]
-            if not _terminating(pod):
+            if not terminating(pod):
                 self._delete(statefulset, pod)
             if ordered:
                 return
@@ -123,10 +124,10 @@ class StatefulSets:
             pod = present.get(ordinal)
             if pod is None:
                 return
-            if _revision(pod) != update and not _terminating(pod):
+            if _revision(pod) != update and not terminating(pod):
                 self._delete(statefulset, pod)
                 return
-            if not _healthy(pod):
+            if not healthy(pod):
                 return
 
     def _create(self, statefulset: Object, ordinal: int, revision: str, now: datetime) -> bool:
@@ -194,13 +195,13 @@ class StatefulSets:
         self, statefulset: Object, pods: list[Object], current: str, update: str, now: datetime
     ) -> None:
         meta, spec = statefulset["metadata"], statefulset["spec"]
-        living = [pod for pod in pods if not _terminating(pod)]
-        ready = [pod for pod in pods if _ready_since(pod) is not None]
+        living = [pod for pod in pods if not terminating(pod)]
+        ready = [pod for pod in pods if ready_since(pod) is not None]
         wait = timedelta(seconds=spec.get("minReadySeconds", 0))
-        available = [pod for pod in ready if (_ready_since(pod) or now) + wait <= now]
+        available = [pod for pod in ready if (ready_since(pod) or now) + wait <= now]
         if len(available) < len(ready):
             self._later(
-                meta["uid"], min((_ready_since(pod) or now) + wait for pod in ready if pod not in available)
+                meta["uid"], min((ready_since(pod) or now) + wait for pod in ready if pod not in available)
             )
         updated = sum(_revision(pod) == update for pod in living)
         rolling = (spec.get("updateStrategy") or {}).get("type", "RollingUpdate") == "RollingUpdate"
@@ -230,7 +231,7 @@ class StatefulSets:
         adopted = []
         for pod in orphans:
             own = pod["metadata"]
-            if own["namespace"] != meta["namespace"] or _terminating(pod) or _ordinal(pod) < 0:
+            if own["namespace"] != meta["namespace"] or terminating(pod) or _ordinal(pod) < 0:
                 continue
             if (
                 own["name"].rsplit("-", 1)[0] != meta["name"]
@@ -261,17 +262,6 @@ class StatefulSets:
                 del memory[uid]
 
 
-def _controller(pod: Object) -> str | None:
-    for owner in pod["metadata"].get("ownerReferences") or []:
-        if owner.get("controller"):
-            return str(owner["uid"])
-    return None
-
-
-def _version(obj: Object) -> str:
-    return str(obj["metadata"]["resourceVersion"])
-
-
 def _ordinal(pod: Object) -> int:
     tail = pod["metadata"]["name"].rsplit("-", 1)[-1]
     return int(tail) if tail.isdecimal() else -1
@@ -282,24 +272,5 @@ def _partition(spec: dict[str, Any]) -> int:
     return int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
 
 
-def _phase(pod: Object) -> str:
-    return str((pod.get("status") or {}).get("phase", ""))
-
-
 def _revision(pod: Object) -> str:
     return str((pod["metadata"].get("labels") or {}).get(REVISION_LABEL, ""))
-
-
-def _terminating(pod: Object) -> bool:
-    return bool(pod["metadata"].get("deletionTimestamp"))
-
-
-def _ready_since(pod: Object) -> datetime | None:
-    for condition in (pod.get("status") or {}).get("conditions") or []:
-        if condition["type"] == "Ready" and condition["status"] == "True" and _phase(pod) == "Running":
-            return moment(condition["lastTransitionTime"])
-    return None
-
-
-def _healthy(pod: Object) -> bool:
-    return _ready_since(pod) is not None and not _terminating(pod)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from deployments import quantity
-from deployments.sandbox import pod_rules
+from deployments.sandbox import pod_rules, rollout_math
 from deployments.sandbox.kinds import Kind
 
 Problem = tuple[str, str]
@@ -156,6 +156,11 @@ def _stateful_set(obj: dict[str, Any]) -> Iterator[Problem]:
     yield from _workload(obj)
 
 
+def _deployment(obj: dict[str, Any]) -> Iterator[Problem]:
+    yield from rollout_math.problems(obj["spec"].get("strategy") or {})
+    yield from _workload(obj)
+
+
 def _pod(obj: dict[str, Any]) -> Iterator[Problem]:
     yield from pod_rules.problems("spec", obj["spec"], [])
 
@@ -295,7 +300,7 @@ def _http_route(obj: dict[str, Any]) -> Iterator[Problem]:
 _RULES = {
     "pods": _pod,
     "statefulsets": _stateful_set,
-    "deployments": _workload,
+    "deployments": _deployment,
     "replicasets": _workload,
     "persistentvolumeclaims": _claim,
     "services": _service,
