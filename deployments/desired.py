@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from console.models import Organization, User
 from deployments import document, strategy
+from deployments.context import ModelSource
 from deployments.document import InvalidDocument, Problem
 from deployments.facts import ClusterFacts
 from deployments.models import (
@@ -69,7 +70,7 @@ def create(
         except IntegrityError:
             raise InvalidDocument([name_taken(spec.name)]) from None
         chosen = strategy.choose(spec, None, _facts(endpoint), running=False)
-        _save_revision(deployment, 1, spec, secrets or {}, author, note, chosen)
+        _save_revision(deployment, 1, spec, secrets or {}, author, note, chosen, model.source)
         _save_terms(deployment, spec, now)
         _save_shares(deployment, spec.sharing.mode, organizations)
         Observation.objects.create(
@@ -93,11 +94,13 @@ def revise(
     secrets: Mapping[str, str] | None = None,
     note: str = "",
     draft: Draft | None = None,
+    source: ModelSource | None = None,
 ) -> Deployment:
     """Saves a new revision and queues it; an unchanged spec saves nothing.
 
     `expected` is the number of the revision that the change began from. Secret variables without a new value keep
-    the stored one. Raises Conflict, InvalidDocument.
+    the stored one. `source`: what the model's name stands for in this revision; None: what the catalogue says today.
+    Raises Conflict, InvalidDocument.
     """
     with transaction.atomic():
         if draft is not None:
@@ -127,13 +130,14 @@ def revise(
         values = {name: (secrets or {}).get(name) or kept.get(name, "") for name in spec.secret_names}
         _require_secrets(spec, values)
         same_spec = current.document == document.to_mapping(spec)
-        secrets_change = values != kept or not current.model_source.same_weights(model.source)
+        source = source or model.source
+        secrets_change = values != kept or not current.model_source.same_weights(source)
         if not same_spec or secrets_change:
             now = timezone.now()
             chosen = strategy.choose(
                 spec, current.spec, _facts(endpoint), _serves(locked), secrets_change=secrets_change
             )
-            _save_revision(locked, current.number + 1, spec, values, author, note, chosen)
+            _save_revision(locked, current.number + 1, spec, values, author, note, chosen, source)
             _save_terms(locked, spec, now)
             _save_shares(locked, spec.sharing.mode, organizations)
             _queue(locked, author, now)
@@ -142,6 +146,34 @@ def revise(
             draft.secrets = ""
             draft.save(update_fields=["result", "secrets", "updated_at"])
     return locked
+
+
+def roll_back(
+    deployment: Deployment,
+    to: Revision,
+    spec: DeploymentSpec,
+    *,
+    author: User | None,
+    expected: int,
+    secrets: Mapping[str, str] | None = None,
+    note: str = "",
+    draft: Draft | None = None,
+) -> Deployment:
+    """Saves a new revision that runs what an earlier one ran: its weights, and its values of secret variables.
+
+    `spec` is what restoring.py made of the earlier document. Values in `secrets` come before those of the earlier
+    revision. Raises what `revise` raises.
+    """
+    return revise(
+        deployment,
+        spec,
+        author=author,
+        expected=expected,
+        secrets={**to.secret_values(), **(secrets or {})},
+        note=note,
+        draft=draft,
+        source=to.model_source,
+    )
 
 
 def stop(deployment: Deployment, *, author: User | None) -> None:
@@ -231,13 +263,14 @@ def _save_revision(
     author: User | None,
     note: str,
     chosen: strategy.Choice,
+    source: ModelSource,
 ) -> None:
     wanted = {name: secrets[name] for name in spec.secret_names}
     deployment.current = Revision.objects.create(
         deployment=deployment,
         number=number,
         document=document.to_mapping(spec),
-        source=deployment.model.source.to_mapping(),
+        source=source.to_mapping(),
         secrets=json.dumps(wanted) if wanted else "",
         strategy=chosen.strategy,
         author=author,
