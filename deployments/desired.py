@@ -74,7 +74,7 @@ def create(
         _save_terms(deployment, spec, now)
         _save_shares(deployment, spec.sharing.mode, organizations)
         Observation.objects.create(
-            deployment=deployment, phase_since=now, revision=1, wanted=spec.engine.replicas
+            deployment=deployment, phase_since=now, revision=1, wanted=spec.pods_at_least
         )
         Transition.objects.create(deployment=deployment, revision=1, after=Phase.QUEUED, at=now)
         if draft is not None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from deployments import naming, quantity
 from deployments.diagnosis import containers, images, scheduling, storage
 from deployments.diagnosis.finding import Finding, latest
 from deployments.kube.decode import ContainerStatus, Event, Pod
 from deployments.seen import ReplicaStatus, Seen
 from deployments.vocabulary import Phase, Tone
+
+#: Dynamo's operator gives the engine's container the first of these names; we give it the second.
+_ENGINE = ("main", "engine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +31,12 @@ class Replica:
     finding: Finding | None = None
 
 
-def look_at(pod: Pod, seen: Seen, now: datetime) -> Replica:
-    """Judges one pod by its status and its events."""
+def look_at(pod: Pod, seen: Seen, now: datetime, *, extra: bool = False) -> Replica:
+    """Judges one pod by its status and its events; `extra` when it is one more than wanted."""
     main = engine_container(pod)
     going_since = pod.metadata.deletion_timestamp
     step, label, since = _step(pod, main, seen)
-    current_hash = seen.workload.update_revision if seen.workload else ""
+    is_current = seen.workload is not None and seen.workload.is_present(pod)
     own_hash = seen.workload.revision_of(pod) if seen.workload else ""
     finding = None
     if going_since is None and step is not Phase.SERVING:
@@ -46,7 +50,6 @@ def look_at(pod: Pod, seen: Seen, now: datetime) -> Replica:
         label, tone = "Failed", Tone.BAD
     else:
         tone = Tone.BUSY
-    gpu = seen.spec.resources.gpu
     return Replica(
         status=ReplicaStatus(
             name=pod.metadata.name,
@@ -56,13 +59,16 @@ def look_at(pod: Pod, seen: Seen, now: datetime) -> Replica:
             node=pod.spec.node_name,
             restarts=main.restart_count if main else 0,
             since=going_since or since,
-            gpu=f"{gpu.count} × {gpu.resource}" if gpu.count else "",
+            gpus=gpus_of(pod, seen.spec.resources.gpu.resource),
+            role=pod.metadata.label(naming.ROLE_LABEL),
+            extra=extra,
+            container=main.name if main and len(pod.spec.containers) > 1 else "",
             revision=seen.revisions.get(own_hash),
-            current=own_hash == current_hash,
+            current=is_current,
         ),
         step=step,
         is_ready=step is Phase.SERVING and going_since is None,
-        is_current=own_hash == current_hash,
+        is_current=is_current,
         is_going=going_since is not None,
         has_started=main is not None and bool(main.state and (main.state.running or main.state.terminated)),
         since=since,
@@ -121,10 +127,25 @@ def _pull_began(status: ContainerStatus) -> bool:
 
 
 def engine_container(pod: Pod) -> ContainerStatus | None:
-    """The engine's container: the first one that the pod's spec names."""
+    """The engine's container: by its name, else the first one that the pod's spec names."""
     statuses = pod.status.container_statuses or ()
-    first = pod.spec.containers[0].name if pod.spec.containers else ""
-    return next((status for status in statuses if status.name == first), statuses[0] if statuses else None)
+    names = [container.name for container in pod.spec.containers]
+    wanted = next((name for name in _ENGINE if name in names), names[0] if names else "")
+    return next((status for status in statuses if status.name == wanted), statuses[0] if statuses else None)
+
+
+def gpus_of(pod: Pod, resource: str) -> int:
+    """How many GPUs the pod takes: the sum over its containers."""
+    total = 0
+    for container in pod.spec.containers:
+        demands = container.resources
+        amount = (demands.limits or {}).get(resource) if demands else None
+        if amount is not None:
+            try:
+                total += int(quantity.parse(str(amount)))
+            except ValueError:
+                continue
+    return total
 
 
 def _is_after(one: Event, other: Event) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from deployments.kube.decode import Autoscaler, Claim, Event, Pod
+from deployments.kube.decode import Autoscaler, Claim, Event, Pod, ScaledObject
 from deployments.spec import DeploymentSpec
 from deployments.vocabulary import DesiredState, Phase, Tone
 from deployments.workload import Workload
@@ -52,12 +52,17 @@ class Seen:
     claims: Sequence[Claim] = ()
     events: Sequence[Event] = ()
     autoscaler: Autoscaler | None = None
+    scaled_object: ScaledObject | None = None
     logs: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Last lines of dead containers, by pod."""
     revisions: Mapping[str, int] = field(default_factory=dict)
     """Which of our revisions a pod of a controller revision (its hash) runs."""
     last_phase: Phase | None = None
     last_wanted: int = 0
+    idle_since: datetime | None = None
+    """Since when the operator of the workload has been seen not to act on it; None: it acts, or there is none."""
+    unreadable: str = ""
+    """Why the workload's kind could not be listed, as a sentence; empty when it was."""
 
     def events_of(self, kind: str, name: str) -> list[Event]:
         return [e for e in self.events if e.involved_object.kind == kind and e.involved_object.name == name]
@@ -76,8 +81,14 @@ class ReplicaStatus:
     restarts: int = 0
     since: datetime | None = None
     """Since when it has been in this state."""
-    gpu: str = ""
-    """ "1 × nvidia.com/gpu"."""
+    gpus: int = 0
+    """GPUs that this pod takes; Dynamo's frontend takes none."""
+    role: str = ""
+    """ "frontend", "worker", "prefill", "decode"; empty when all pods are alike."""
+    extra: bool = False
+    """One more than wanted, for the time of a rollout."""
+    container: str = ""
+    """The engine's container, when the pod has several; logs are asked for by its name."""
     revision: int | None = None
     """None: unknown."""
     current: bool = True
@@ -92,6 +103,32 @@ class EventLine:
     message: str
     times: int
     warning: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """What the autoscaler sees and does."""
+
+    metric: str
+    """A ScalingMetric."""
+    unit: str
+    """ "percent" (of the request, or of the KV cache) or "requests"; current and target are means over all replicas."""
+    current: float | None
+    """None: not measured."""
+    target: float | None
+    replicas: int
+    """Now, of the pods that it changes."""
+    desired: int
+    """As it last computed, within its bounds."""
+    minimum: int
+    maximum: int
+    last_scaled_at: datetime | None = None
+    capped: bool = False
+    """It wants more than its maximum."""
+    reason: str = ""
+    """Why it cannot act, with the remedy; empty when it can."""
+    events: tuple[EventLine, ...] = ()
+    """Its last events, newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +163,8 @@ class Status:
     remarks: tuple[str, ...]
     evidence: Evidence
     observed_at: datetime
+    scaling: Scaling | None = None
+    """None while no autoscaler is there."""
 
     @property
     def content(self) -> tuple[object, ...]:
@@ -142,6 +181,7 @@ class Status:
             self.replicas,
             self.remarks,
             self.evidence,
+            self.scaling,
         )
 
     def to_mapping(self) -> dict[str, Any]:
@@ -151,5 +191,6 @@ class Status:
             "serving_revision": self.serving_revision,
             "replicas": msgspec.to_builtins(self.replicas),
             "remarks": list(self.remarks),
+            "scaling": msgspec.to_builtins(self.scaling),
             **self.evidence.to_mapping(),
         }

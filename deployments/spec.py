@@ -205,6 +205,11 @@ class DeploymentSpec:
         )
 
     @property
+    def pods_at_least(self) -> int:
+        """All pods that are wanted at least: with Dynamo, its frontend is one more than the workers."""
+        return sum(group.replicas for group in self.groups) + (self.engine.dynamo is not None)
+
+    @property
     def replicas_at_most(self) -> int:
         return self.autoscaling.max_replicas if self.autoscaling.enabled else self.engine.replicas
 

@@ -22,6 +22,7 @@ class Rank(IntEnum):
     CONFIGURATION = 4
     CRASH = 5
     PROBE = 6
+    OPERATOR = 7
 
 
 @dataclass(frozen=True, slots=True)

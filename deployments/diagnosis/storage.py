@@ -17,11 +17,7 @@ _NO_CLASS = re.compile(r"no storage class is set|no persistent volumes available
 
 
 def find_in_claim(claim: Claim, events: Sequence[Event]) -> Finding | None:
-    """Why the claim has no volume, or cannot grow; None when all is well or only waits for its pod."""
-    for condition in claim.status.conditions or ():
-        if condition.type in ("ControllerResizeError", "NodeResizeError") and condition.status == "True":
-            sentence = f"Volume {claim.metadata.name} cannot grow: {brief(condition.message or 'no reason is given')}."
-            return _finding("volume-resize", sentence, "Ask the storage's operator; nothing is lost.")
+    """Why the claim has no volume; None when it has one, or only waits for its pod."""
     if claim.status.phase == "Lost":
         sentence = f"Volume {claim.metadata.name} has lost its storage."
         return _finding(

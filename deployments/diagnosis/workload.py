@@ -10,7 +10,7 @@ from deployments.diagnosis.finding import Finding, Rank, brief, latest
 from deployments.kube.decode import Event
 
 _RUNTIME = re.compile(r'RuntimeClass(?:\.node\.k8s\.io)? "([^"]{1,253})" not found')
-_PREFIX = re.compile(r"^create Pod \S+ in StatefulSet \S+ failed error: ")
+_PREFIX = re.compile(r"^(?:create Pod \S+ in StatefulSet \S+ failed error|Error creating): ")
 _QUOTA = re.compile(r"exceeded quota: ([\w.-]+), requested: (.+?), used: (.+?), limited: (.+?)$")
 #: A controller that fails tries again at ever longer intervals, of at most about a quarter of an hour.
 FRESH = timedelta(minutes=20)

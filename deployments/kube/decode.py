@@ -44,6 +44,8 @@ class Condition(Part, frozen=True):
     reason: str | None = None
     message: str | None = None
     last_transition_time: datetime | None = None
+    observed_generation: int = 0
+    """Of the object, when the condition was set; 0: not told."""
 
 
 # Pods
@@ -132,8 +134,17 @@ class Pod(Part, frozen=True):
 # Workloads
 
 
+class RollingUpdate(Part, frozen=True):
+    partition: int = 0
+
+
+class UpdateStrategy(Part, frozen=True):
+    rolling_update: RollingUpdate | None = None
+
+
 class StatefulSetSpec(Part, frozen=True):
     replicas: int = 1
+    update_strategy: UpdateStrategy | None = None
 
 
 class StatefulSetStatus(Part, frozen=True):
@@ -151,15 +162,43 @@ class StatefulSet(Part, frozen=True):
     status: StatefulSetStatus = StatefulSetStatus()
 
 
+class MetricValue(Part, frozen=True):
+    """A target, or what is measured; percent of the request, or a quantity."""
+
+    average_utilization: int | None = None
+    average_value: str | int | None = None
+    value: str | int | None = None
+
+
+class MetricSource(Part, frozen=True):
+    """One metric's source: `target` where it is asked for, `current` where it is reported."""
+
+    name: str = ""
+    """Of a resource."""
+    target: MetricValue | None = None
+    current: MetricValue | None = None
+
+
+class Metric(Part, frozen=True):
+    resource: MetricSource | None = None
+    external: MetricSource | None = None
+
+    @property
+    def source(self) -> MetricSource | None:
+        return self.resource or self.external
+
+
 class AutoscalerSpec(Part, frozen=True):
     min_replicas: int | None = None
     max_replicas: int = 1
+    metrics: tuple[Metric, ...] | None = None
 
 
 class AutoscalerStatus(Part, frozen=True):
     current_replicas: int = 0
     desired_replicas: int = 0
     last_scale_time: datetime | None = None
+    current_metrics: tuple[Metric, ...] | None = None
     conditions: tuple[Condition, ...] | None = None
 
 
@@ -167,6 +206,17 @@ class Autoscaler(Part, frozen=True):
     metadata: Metadata
     spec: AutoscalerSpec = AutoscalerSpec()
     status: AutoscalerStatus = AutoscalerStatus()
+
+
+class ScaledObjectStatus(Part, frozen=True):
+    conditions: tuple[Condition, ...] | None = None
+
+
+class ScaledObject(Part, frozen=True):
+    """KEDA's order for an autoscaler."""
+
+    metadata: Metadata
+    status: ScaledObjectStatus = ScaledObjectStatus()
 
 
 # Volumes, nodes, events
@@ -191,8 +241,15 @@ class Claim(Part, frozen=True):
     status: ClaimStatus = ClaimStatus()
 
 
+class Taint(Part, frozen=True):
+    key: str = ""
+    value: str = ""
+    effect: str = ""
+
+
 class NodeSpec(Part, frozen=True):
     unschedulable: bool = False
+    taints: tuple[Taint, ...] | None = None
 
 
 class NodeStatus(Part, frozen=True):

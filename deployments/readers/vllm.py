@@ -17,6 +17,8 @@ def sources(offers: ClusterOffers) -> list[tuple[Kind, type[Any], Callable[[Any]
 
 def read_stateful_set(found: StatefulSet) -> Workload:
     """Its controller labels every pod with the hash of the template that it was made from."""
+    strategy = found.spec.update_strategy
+    rolling = strategy.rolling_update if strategy else None
     return Workload(
         kind=STATEFUL_SET.name,
         metadata=found.metadata,
@@ -24,4 +26,6 @@ def read_stateful_set(found: StatefulSet) -> Workload:
         replicas=found.spec.replicas,
         update_revision=found.status.update_revision,
         pod_label=CONTROLLER_REVISION,
+        partition=rolling.partition if rolling else 0,
+        scaled=found.spec.replicas,
     )
