@@ -17,6 +17,7 @@ from deployments.sandbox import (
     computed,
     deleting,
     discovery,
+    kinds,
     openapi,
     pod_log,
     reading,
@@ -38,8 +39,10 @@ _OPEN_TO_ALL = ("/healthz", "/livez", "/readyz", "/version")
 class Api:
     """An ASGI application over one store."""
 
-    def __init__(self, store: Store, token: str) -> None:
+    def __init__(self, store: Store, token: str, absent: frozenset[str] = frozenset()) -> None:
         self.store = store
+        # Groups of add-ons that nobody has installed: unknown here, as on a real cluster.
+        self._absent = absent
         self.faults = Faults()
         self.counts = Counts()
         # Set when the server stops, so that watches and followed logs end at once.
@@ -95,6 +98,8 @@ class Api:
         if path.startswith("/sandbox/"):
             return await self._sandbox(request)
         address = addresses.read(path)
+        if address is not None and kinds.is_absent(address.kind, self._absent):
+            raise ApiError(404, "the server could not find the requested resource")
         if address is not None:
             return await self._resource(request, address)
         return self._about(request)
@@ -104,6 +109,8 @@ class Api:
             raise ApiError(405, "the server does not allow this method on the requested resource")
         parts = [part for part in request.url.path.split("/") if part]
         found: Any = None
+        if parts[:1] == ["apis"] and self._absent & {*parts[1:2], "/".join(parts[1:3])}:
+            raise ApiError(404, "the server could not find the requested resource")
         match parts:
             case ["healthz" | "livez" | "readyz", *_]:
                 return PlainTextResponse("ok")
@@ -114,17 +121,17 @@ class Api:
             case ["api"]:
                 found = discovery.core_versions(request.url.netloc)
             case ["apis"]:
-                found = discovery.groups()
+                found = discovery.groups(self._absent)
             case ["api", version]:
                 found = discovery.resources("", version)
             case ["apis", group]:
-                found = discovery.group(group)
+                found = discovery.group(group, self._absent)
             case ["apis", group, version]:
                 found = discovery.resources(group, version)
             case ["openapi", "v2"]:
                 return Response(openapi.document_v2(), media_type=bodies.JSON_TYPE)
             case ["openapi", "v3"]:
-                found = openapi.index()
+                found = openapi.index(self._absent)
             case ["openapi", "v3", *rest]:
                 document = openapi.document_v3("/".join(rest))
                 if document is not None:
@@ -151,6 +158,7 @@ class Api:
             if watch:
                 stream = Watch(self.store, address, query, form, self.stopping)
                 return StreamingResponse(stream.lines(), media_type=bodies.JSON_TYPE)
+            bodies.check_form(form, single=verb == "get")
             read = reading.get if verb == "get" else reading.list_
             return bodies.reply(read(self.store, address, query, form))
         content = await bodies.read_bytes(request)

@@ -93,6 +93,14 @@ def wanted_form(request: Request) -> str:
     raise ApiError(406, "only the following media types are accepted: application/json")
 
 
+def check_form(form: str, *, single: bool) -> None:
+    """Raises ApiError 406 for the metadata of one object where a list is read, and the other way round."""
+    if single and form == "PartialObjectMetadataList":
+        raise ApiError(406, f"you requested {form}, but the requested object is not a list")
+    if not single and form == "PartialObjectMetadata":
+        raise ApiError(406, f"you requested {form}, but the requested object is a list")
+
+
 def reply(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """A JSON answer."""
     return Response(msgspec.json.encode(body), status, headers=headers, media_type=JSON_TYPE)

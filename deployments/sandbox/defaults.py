@@ -244,6 +244,17 @@ def _http_route(store: Store, obj: Object, current: Object | None) -> None:
             backend.setdefault("weight", 1)
 
 
+def _nim_service(store: Store, obj: Object, current: Object | None) -> None:
+    spec = obj.setdefault("spec", {})
+    spec.setdefault("inferencePlatform", "standalone")
+    service = (spec.get("expose") or {}).get("service")
+    if service is not None:
+        service.setdefault("port", 8000)
+    autoscaler = (spec.get("scale") or {}).get("hpa")
+    if autoscaler is not None:
+        autoscaler.setdefault("minReplicas", 1)
+
+
 def _ingress(store: Store, obj: Object, current: Object | None) -> None:
     obj.setdefault("spec", {})
     obj.setdefault("status", {"loadBalancer": {}})
@@ -261,4 +272,5 @@ _FILLERS = {
     "horizontalpodautoscalers": _autoscaler,
     "httproutes": _http_route,
     "ingresses": _ingress,
+    "nimservices": _nim_service,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from typing import Any
 
-from deployments.sandbox.kinds import KINDS, Kind
+from deployments.sandbox.kinds import KINDS, Kind, is_absent
 from deployments.sandbox.store import Store
 
 _MINOR = "37"
@@ -39,14 +39,16 @@ def core_versions(server: str) -> dict[str, Any]:
     }
 
 
-def groups() -> dict[str, Any]:
-    """GET /apis."""
-    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [group(name) for name in _group_names()]}
+def groups(absent: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """GET /apis, without the groups of add-ons that are not there."""
+    served = [group(name, absent) for name in _group_names() if name not in absent]
+    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": served}
 
 
-def group(name: str) -> dict[str, Any] | None:
-    """GET /apis/GROUP, or None."""
-    versions = sorted({kind.version for kind in KINDS if kind.group == name})
+def group(name: str, absent: frozenset[str] = frozenset()) -> dict[str, Any] | None:
+    """GET /apis/GROUP, or None. The preferred version comes first: stable, then beta, then alpha."""
+    served = {kind.version for kind in KINDS if kind.group == name and not is_absent(kind, absent)}
+    versions = sorted(served, key=lambda version: ("alpha" in version, "beta" in version, version))
     if not name or not versions:
         return None
     listed = [{"groupVersion": f"{name}/{each}", "version": each} for each in versions]
@@ -110,17 +112,37 @@ def _subresource(kind: Kind, name: str) -> dict[str, Any]:
     return told
 
 
-def add_served_apis(store: Store) -> None:
-    """Create the CustomResourceDefinitions and APIServices of what is served, where they are missing."""
+def add_served_apis(store: Store, absent: frozenset[str] = frozenset()) -> None:
+    """Create the CustomResourceDefinitions and APIServices of what is served, and drop those of what is absent."""
     for kind in KINDS:
         name = f"{kind.version}.{kind.group}"
+        if is_absent(kind, absent):
+            _drop(store, "apiservices", name)
+            if kind.group in absent:
+                _drop(store, "customresourcedefinitions", f"{kind.plural}.{kind.group}")
+            continue
         if kind.group and store.get("apiservices", None, name) is None:
             store.create("apiservices", None, _api_service(kind, name))
-        if (
-            kind.custom
-            and store.get("customresourcedefinitions", None, f"{kind.plural}.{kind.group}") is None
-        ):
-            store.create("customresourcedefinitions", None, _definition(kind))
+        if kind.custom:
+            _define(store, kind, absent)
+
+
+def _define(store: Store, kind: Kind, absent: frozenset[str]) -> None:
+    """One definition for all served versions of a kind; a saved one of other versions is replaced."""
+    versions = [each for each in KINDS if each.store == kind.store and not is_absent(each, absent)]
+    wanted = _definition(kind, versions)
+    name = wanted["metadata"]["name"]
+    present = store.get("customresourcedefinitions", None, name)
+    if present is not None and present["spec"]["versions"] != wanted["spec"]["versions"]:
+        _drop(store, "customresourcedefinitions", name)
+        present = None
+    if present is None:
+        store.create("customresourcedefinitions", None, wanted)
+
+
+def _drop(store: Store, plural: str, name: str) -> None:
+    if store.get(plural, None, name) is not None:
+        store.delete(plural, None, name)
 
 
 def _api_service(kind: Kind, name: str) -> dict[str, Any]:
@@ -145,7 +167,7 @@ def _api_service(kind: Kind, name: str) -> dict[str, Any]:
     return {"metadata": {"name": name}, "spec": spec, "status": {"conditions": [condition]}}
 
 
-def _definition(kind: Kind) -> dict[str, Any]:
+def _definition(kind: Kind, versions: list[Kind]) -> dict[str, Any]:
     names = {
         "plural": kind.plural,
         "singular": kind.single,
@@ -153,27 +175,30 @@ def _definition(kind: Kind) -> dict[str, Any]:
         "listKind": f"{kind.kind}List",
         "shortNames": list(kind.short),
     }
-    served = {
-        "name": kind.version,
-        "served": True,
-        "storage": True,
-        "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
-        "subresources": {"status": {}},
-    }
+    served = [
+        {
+            "name": each.version,
+            "served": True,
+            "storage": index == 0,
+            "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+            "subresources": {"status": {}},
+        }
+        for index, each in enumerate(versions)
+    ]
     conditions = [
         {"type": name, "status": "True", "reason": "Sandbox", "lastTransitionTime": "2026-01-01T00:00:00Z"}
         for name in ("NamesAccepted", "Established")
     ]
+    metadata: dict[str, Any] = {"name": f"{kind.plural}.{kind.group}"}
+    if kind.group == "gateway.networking.k8s.io":
+        metadata["annotations"] = {"gateway.networking.k8s.io/bundle-version": "v1.6.1"}
     return {
-        "metadata": {
-            "name": f"{kind.plural}.{kind.group}",
-            "annotations": {"gateway.networking.k8s.io/bundle-version": "v1.6.1"},
-        },
+        "metadata": metadata,
         "spec": {
             "group": kind.group,
             "names": names,
             "scope": "Namespaced" if kind.namespaced else "Cluster",
-            "versions": [served],
+            "versions": served,
         },
-        "status": {"acceptedNames": names, "conditions": conditions, "storedVersions": [kind.version]},
+        "status": {"acceptedNames": names, "conditions": conditions, "storedVersions": [versions[0].version]},
     }

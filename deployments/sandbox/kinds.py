@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 _ALL_VERBS = (
     "create",
@@ -34,6 +35,8 @@ class Kind:
     # Another kind's shelf for a view of the same objects; "" where the objects are computed on each request.
     shelf: str | None = None
     custom: bool = False
+    # The add-on that brings the kind; empty for what every cluster has.
+    addon: str = ""
     singular: str = field(default="")
 
     @property
@@ -56,6 +59,39 @@ _READ = ("get", "list", "watch")
 _STATUS = ("status",)
 _SCALED = ("status", "scale")
 _GATEWAY = "gateway.networking.k8s.io"
+_NVIDIA = "nvidia.com"
+_GRAPHS, _ADAPTERS = "dynamographdeployments", "dynamographdeploymentscalingadapters"
+_GRAPH, _ADAPTER = "DynamoGraphDeployment", "DynamoGraphDeploymentScalingAdapter"
+DYNAMO, KEDA = "dynamo", "keda"
+
+
+def _brought(
+    addon: str,
+    api_version: str,
+    plural: str,
+    kind: str,
+    short: tuple[str, ...],
+    subresources: tuple[str, ...] = _STATUS,
+    shelf: str | None = None,
+) -> Kind:
+    """A kind of an add-on. Further versions of a kind name the shelf of the first."""
+    group, _, version = api_version.partition("/")
+    return Kind(
+        group,
+        version,
+        plural,
+        kind,
+        True,
+        short,
+        subresources=subresources,
+        generation=True,
+        shelf=shelf,
+        custom=True,
+        addon=addon,
+    )
+
+
+NIM_GROUP = "apps.nvidia.com"
 
 KINDS: tuple[Kind, ...] = (
     Kind("", "v1", "namespaces", "Namespace", False, ("ns",), subresources=_STATUS),
@@ -169,6 +205,7 @@ KINDS: tuple[Kind, ...] = (
         _STATUS,
         generation=True,
     ),
+    Kind("networking.k8s.io", "v1", "ingressclasses", "IngressClass", False, generation=True),
     Kind("storage.k8s.io", "v1", "storageclasses", "StorageClass", False, ("sc",)),
     Kind("coordination.k8s.io", "v1", "leases", "Lease", True),
     Kind("node.k8s.io", "v1", "runtimeclasses", "RuntimeClass", False),
@@ -229,6 +266,21 @@ KINDS: tuple[Kind, ...] = (
         custom=True,
     ),
     Kind(
+        NIM_GROUP,
+        "v1alpha1",
+        "nimservices",
+        "NIMService",
+        True,
+        subresources=_STATUS,
+        generation=True,
+        custom=True,
+    ),
+    _brought(DYNAMO, f"{_NVIDIA}/v1beta1", _GRAPHS, _GRAPH, ("dgd",)),
+    _brought(DYNAMO, f"{_NVIDIA}/v1beta1", _ADAPTERS, _ADAPTER, ("dgdsa",), _SCALED),
+    _brought(DYNAMO, f"{_NVIDIA}/v1alpha1", _GRAPHS, _GRAPH, ("dgd",), shelf=_GRAPHS),
+    _brought(DYNAMO, f"{_NVIDIA}/v1alpha1", _ADAPTERS, _ADAPTER, ("dgdsa",), _SCALED, _ADAPTERS),
+    _brought(KEDA, "keda.sh/v1alpha1", "scaledobjects", "ScaledObject", ("so",)),
+    Kind(
         "metrics.k8s.io",
         "v1beta1",
         "nodes",
@@ -282,6 +334,18 @@ def at(group: str, version: str, plural: str) -> Kind | None:
 def on_shelf(plural: str) -> Kind:
     """The kind whose objects the store keeps under `plural`; KeyError for a name that is not stored."""
     return _BY_SHELF[plural]
+
+
+def written_as(plural: str, obj: dict[str, Any]) -> Kind:
+    """The kind in the version in which an object lies on its shelf; add-ons have several."""
+    group, _, version = str(obj.get("apiVersion", "")).rpartition("/")
+    found = _BY_PATH.get((group, version, plural))
+    return found if found is not None and found.custom else _BY_SHELF[plural]
+
+
+def is_absent(kind: Kind, absent: frozenset[str]) -> bool:
+    """Whether a kind belongs to an API group, or to one version of it, that the cluster does not have."""
+    return kind.group in absent or kind.api_version in absent
 
 
 def stored() -> tuple[str, ...]:

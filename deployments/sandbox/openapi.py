@@ -8,17 +8,17 @@ from typing import Any
 import msgspec
 
 from deployments.sandbox import discovery, schema
-from deployments.sandbox.kinds import KINDS, Kind
+from deployments.sandbox.kinds import KINDS, Kind, is_absent
 
 _QUERY = ("dryRun", "fieldManager", "fieldValidation", "force", "pretty")
 
 
-def index() -> dict[str, Any]:
-    """GET /openapi/v3: one document for each group and version."""
+def index(absent: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """GET /openapi/v3: one document for each group and version that is there."""
     paths = {
         _path(kind): {"serverRelativeURL": f"/openapi/v3/{_path(kind)}?hash=sandbox"}
         for kind in KINDS
-        if schema.name_of(kind)
+        if schema.name_of(kind) and not is_absent(kind, absent)
     }
     return {"paths": paths}
 

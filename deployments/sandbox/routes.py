@@ -107,6 +107,10 @@ class Routes:
 
     def _ingress(self, ingress: Object) -> None:
         meta = ingress["metadata"]
+        named = (ingress.get("spec") or {}).get("ingressClassName")
+        # Nobody takes up an Ingress of a class that is not there.
+        if named and self._store.get("ingressclasses", None, named) is None:
+            return
         status = {"loadBalancer": {"ingress": [{"ip": _ADDRESS}]}}
         self._store.update_status(
             "ingresses", meta["namespace"], meta["name"], lambda live: live.update(status=status)

@@ -12,6 +12,11 @@ from deployments.sandbox.kinds import Kind
 Node = dict[str, Any]
 
 _FOLDER = Path(__file__).parent / "schemas"
+# The files of custom kinds, by what they hold.
+_CUSTOM = {
+    "gateway.json": ("gateway.networking.k8s.io", "v1"),
+    "nim.json": ("apps.nvidia.com", "v1alpha1"),
+}
 # A field that is left out of a list's key has the value that the server would give it.
 _KEY_DEFAULTS = {"protocol": "TCP"}
 _JSON_TYPES: dict[str, tuple[type, ...]] = {
@@ -29,14 +34,14 @@ _FREE: Node = {"x-kubernetes-preserve-unknown-fields": True}
 def definitions() -> dict[str, Node]:
     """All definitions by full name; the custom kinds stand under their group's reversed name."""
     known: dict[str, Node] = json.loads((_FOLDER / "kubernetes.json").read_text())
-    for name, node in json.loads((_FOLDER / "gateway.json").read_text()).items():
-        node["properties"]["metadata"] = {
-            "$ref": "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
-        }
-        node["x-kubernetes-group-version-kind"] = [
-            {"group": "gateway.networking.k8s.io", "version": "v1", "kind": name}
-        ]
-        known[f"io.k8s.networking.gateway.v1.{name}"] = node
+    for file, (group, version) in _CUSTOM.items():
+        reverse = ".".join(reversed(group.split(".")))
+        for name, node in json.loads((_FOLDER / file).read_text()).items():
+            node["properties"]["metadata"] = {
+                "$ref": "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+            }
+            node["x-kubernetes-group-version-kind"] = [{"group": group, "version": version, "kind": name}]
+            known[f"{reverse}.{version}.{name}"] = node
     return known
 
 

@@ -34,6 +34,8 @@ def seed(store: Store, settings: Settings, now: datetime) -> None:
         _ensure(store, "storageclasses", None, storage_class)
     runtime = {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "nvidia"}}
     _ensure(store, "runtimeclasses", None, {**runtime, "handler": "nvidia"})
+    ingress_class = {"metadata": {"name": INGRESS_CLASS}, "spec": {"controller": "sandbox.slipway/ingress"}}
+    _ensure(store, "ingressclasses", None, ingress_class)
     _ensure(store, "gatewayclasses", None, _gateway_class())
     _ensure(store, "gateways", GATEWAY[0], _gateway())
 

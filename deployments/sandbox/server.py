@@ -47,9 +47,9 @@ async def run(place: Place, stop: asyncio.Event, ready: Callable[[str], None] = 
     state = place.data / "state.json"
     snapshot.load(store, state)
     seeds.seed(store, place.settings, store.now())
-    discovery.add_served_apis(store)
+    discovery.add_served_apis(store, place.settings.absent)
     token = kubeconfig.read_token(place.data)
-    api = Api(store, token)
+    api = Api(store, token, place.settings.absent)
     authority, certificate_file, key_file = tls.prepare(place.data)
     listener = _listen(place.host, place.port)
     host, port = listener.getsockname()[:2]

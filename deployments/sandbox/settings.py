@@ -35,6 +35,10 @@ DEFAULT_NODES = (
     NodeSpec("cpu-1", "32", "128Gi"),
 )
 
+# Fields of the settings that stand for an add-on, and the API group that comes with it.
+_ADDONS = {"nim_operator": "apps.nvidia.com", "keda": "keda.sh", "dynamo": "nvidia.com"}
+DYNAMO_VERSIONS = ("v1beta1", "v1alpha1")
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -57,10 +61,23 @@ class Settings:
     millicores_per_request: int = 600
     autoscaler_period_seconds: float = 15.0
     downscale_window_seconds: float = 300.0
+    # Add-ons that somebody has installed.
+    nim_operator: bool = True
+    keda: bool = True
+    # The versions in which Dynamo's operator serves its kinds; none: no operator.
+    dynamo: tuple[str, ...] = DYNAMO_VERSIONS
 
     def real(self, seconds: float) -> timedelta:
         """How long `seconds` of simulated time take on the wall."""
         return timedelta(seconds=seconds / self.speed)
+
+    @property
+    def absent(self) -> frozenset[str]:
+        """The API groups of add-ons that this cluster does not have, and the versions that it does not serve."""
+        versions = (f"nvidia.com/{each}" for each in DYNAMO_VERSIONS if each not in self.dynamo)
+        return frozenset(
+            (*(group for field, group in _ADDONS.items() if not getattr(self, field)), *versions)
+        )
 
     def node(self, name: str) -> NodeSpec | None:
         """The machine of that name."""
@@ -75,11 +92,14 @@ _FROM_ENVIRONMENT = {
     "SANDBOX_ITL_SECONDS": "itl_seconds",
 }
 
+_SWITCHES = {"SANDBOX_NIM_OPERATOR": "nim_operator", "SANDBOX_KEDA": "keda"}
+
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """The default cluster with the pace that `SANDBOX_*` variables ask for.
+    """The default cluster with the pace and the add-ons that `SANDBOX_*` variables ask for.
 
-    Raises ValueError naming the variable whose value is not a number, is negative, or is a speed of zero.
+    Raises ValueError naming the variable whose value is not a number, is negative, or is a speed of zero, and the
+    switch that is neither 0 nor 1.
     """
     settings = Settings()
     for variable, field in _FROM_ENVIRONMENT.items():
@@ -93,4 +113,15 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         if not 0 <= value < 1_000_000 or (field == "speed" and value == 0):
             raise ValueError(f"{variable}: {text} is out of range")
         settings = replace(settings, **{field: value})  # type: ignore[arg-type]
+    for variable, field in _SWITCHES.items():
+        text = environ.get(variable, "").strip()
+        if text not in ("", "0", "1"):
+            raise ValueError(f"{variable}: {text!r} is neither 0 nor 1")
+        if text:
+            settings = replace(settings, **{field: text == "1"})  # type: ignore[arg-type]
+    if "SANDBOX_DYNAMO" in environ:
+        versions = tuple(word.strip() for word in environ["SANDBOX_DYNAMO"].split(",") if word.strip())
+        if not set(versions) <= set(DYNAMO_VERSIONS):
+            raise ValueError(f"SANDBOX_DYNAMO: it takes {' and '.join(DYNAMO_VERSIONS)}, or nothing")
+        settings = replace(settings, dynamo=versions)
     return settings

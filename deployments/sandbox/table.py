@@ -292,6 +292,8 @@ _COLUMNS: dict[str, list[Column]] = {
         ("Hosts", 0, _hosts),
         ("Address", 0, _external),
     ],
+    "ingressclasses": [("Controller", 0, _at("spec.controller"))],
+    "nimservices": [("Status", 0, _at("status.state", ""))],
     "leases": [("Holder", 0, _at("spec.holderIdentity", ""))],
     "runtimeclasses": [("Handler", 0, _at("handler"))],
     "gateways": [("Class", 0, _at("spec.gatewayClassName")), ("Programmed", 0, _condition("Programmed"))],

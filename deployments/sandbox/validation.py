@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from deployments import quantity
-from deployments.sandbox import pod_rules, rollout_math
+from deployments.sandbox import custom_rules, pod_rules, rollout_math
 from deployments.sandbox.kinds import Kind
 
 Problem = tuple[str, str]
@@ -44,6 +44,8 @@ def problems(kind: Kind, obj: dict[str, Any]) -> list[Problem]:
     """Everything that is wrong with an object."""
     found = list(_metadata(kind, obj["metadata"]))
     rules = _RULES.get(kind.plural)
+    if kind.custom:
+        found.extend(custom_rules.problems(kind, obj))
     if rules is not None:
         found.extend(rules(obj))
     return found
