@@ -19,7 +19,8 @@ _ROOTS = (
     "core.v1.Namespace core.v1.Node core.v1.Pod core.v1.Service core.v1.Endpoints core.v1.Secret core.v1.ConfigMap "
     "core.v1.ServiceAccount core.v1.PersistentVolumeClaim core.v1.PersistentVolume core.v1.Event core.v1.ResourceQuota "
     "events.v1.Event apps.v1.StatefulSet apps.v1.Deployment apps.v1.ReplicaSet apps.v1.ControllerRevision "
-    "autoscaling.v2.HorizontalPodAutoscaler autoscaling.v1.Scale networking.v1.Ingress networking.v1.IngressClass storage.v1.StorageClass "
+    "autoscaling.v2.HorizontalPodAutoscaler autoscaling.v1.Scale networking.v1.Ingress networking.v1.IngressClass "
+    "storage.v1.StorageClass "
     "coordination.v1.Lease node.v1.RuntimeClass discovery.v1.EndpointSlice authorization.v1.SelfSubjectAccessReview "
     "authorization.v1.SelfSubjectRulesReview"
 ).split()
