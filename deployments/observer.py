@@ -9,30 +9,22 @@ that may be believed.
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from deployments import naming
 from deployments.connections import connect_to
-from deployments.context import PLAIN_KUBERNETES, ClusterOffers
-from deployments.kube.client import Cluster as Connection
-from deployments.kube.decode import Autoscaler, Claim, Event, Pod
 from deployments.kube.errors import KubeError
-from deployments.kube.kinds import AUTOSCALER, CLAIM, EVENT, POD
 from deployments.last_words import fetch_last_words
 from deployments.models import Cluster, Deployment
-from deployments.readers import sources
 from deployments.records import Known, known_deployments, write
 from deployments.seen import Seen
+from deployments.sights import look, seen_of
 from deployments.status import judge
 from deployments.vocabulary import DesiredState
-from deployments.workload import Workload
 
 logger = logging.getLogger(__name__)
 
@@ -43,17 +35,6 @@ CLAIM_FOR = timedelta(seconds=45)
 UNREACHABLE_AGAIN = timedelta(seconds=10)
 FACTS_KEPT = timedelta(minutes=5)
 LONGEST_REASON = 480
-
-
-@dataclass(slots=True)
-class Sight:
-    """What one pass saw of one deployment."""
-
-    workload: Workload | None = None
-    autoscaler: Autoscaler | None = None
-    pods: list[Pod] = field(default_factory=list)
-    claims: list[Claim] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
 
 
 def observe(cluster_id: int, now: datetime | None = None) -> bool:
@@ -73,13 +54,13 @@ def observe(cluster_id: int, now: datetime | None = None) -> bool:
     try:
         connection = connect_to(cluster)
         known = known_deployments(cluster)
-        sights = look(connection, cluster.offers)
-        fetch_last_words(connection, known, sights, timezone.now())
+        scene = look(connection, cluster.offers)
+        fetch_last_words(connection, known, scene.sights, timezone.now())
     except KubeError as error:
         _note_silence(cluster, error, timezone.now())
         return False
     seen_at = timezone.now()
-    judged = [(one, seen_of(one, sights.get(one.key), seen_at)) for one in known]
+    judged = [(one, seen_of(one, scene, seen_at)) for one in known]
     statuses = [(one, seen, judge(seen, seen_at)) for one, seen in judged]
     write(statuses, seen_at)
     _have_repaired(judged, seen_at)
@@ -103,78 +84,6 @@ def facts_due(cluster_id: int, now: datetime) -> list[int]:
     old = Q(checked_at__isnull=True) | Q(checked_at__lt=now - FACTS_KEPT)
     answering = Cluster.objects.filter(old, pk=cluster_id, unreachable_since__isnull=True)
     return list(answering.values_list("pk", flat=True))
-
-
-def look(connection: Connection, offers: ClusterOffers = PLAIN_KUBERNETES) -> dict[tuple[str, str], Sight]:
-    """Everything of ours in a cluster, by (namespace, deployment label).
-
-    Seven requests, always, and two more for each operator that the cluster has.
-    """
-    sights: dict[tuple[str, str], Sight] = defaultdict(Sight)
-    owner: dict[tuple[str, str, str], Sight] = {}
-    ours = naming.MANAGED_SELECTOR
-    workloads = sources(offers)
-    for source in workloads:
-        for workload in map(source.read, connection.list(source.kind, source.shape, labels=ours)):
-            sight = sights[_key(workload)]
-            sight.workload = workload
-            owner[workload.kind, workload.metadata.namespace, workload.metadata.name] = sight
-    for pod in connection.list(POD, Pod, labels=naming.DEPLOYED_SELECTOR):
-        sight = sights[_key(pod)]
-        sight.pods.append(pod)
-        owner[POD.name, pod.metadata.namespace, pod.metadata.name] = sight
-    for claim in connection.list(CLAIM, Claim, labels=ours):
-        sight = sights[_key(claim)]
-        sight.claims.append(claim)
-        owner[CLAIM.name, claim.metadata.namespace, claim.metadata.name] = sight
-    for autoscaler in connection.list(AUTOSCALER, Autoscaler, labels=ours):
-        sights[_key(autoscaler)].autoscaler = autoscaler
-    for kind in (POD.name, *(source.kind.name for source in workloads), CLAIM.name):
-        for event in connection.list(EVENT, Event, fields=f"involvedObject.kind={kind}"):
-            involved = event.involved_object
-            concerned = owner.get((involved.kind, involved.namespace, involved.name))
-            if concerned is not None:
-                concerned.events.append(event)
-    return sights
-
-
-def seen_of(one: Known, sight: Sight | None, now: datetime) -> Seen:
-    """What is judged: the wish beside the sight."""
-    sight = sight or Sight()
-    workload = sight.workload
-    applied = workload.metadata.label(naming.REVISION_LABEL) if workload else ""
-    return Seen(
-        spec=one.spec,
-        revision=one.revision,
-        desired=one.desired,
-        asked_at=one.changed_at,
-        observed_at=now,
-        applied_revision=int(applied) if applied.isascii() and applied.isdigit() else 0,
-        refusal=one.refusal,
-        workload=workload,
-        pods=sight.pods,
-        claims=sight.claims,
-        events=_of_these_objects(sight),
-        autoscaler=sight.autoscaler,
-        logs={pod: words.lines for pod, words in one.last_words.items()},
-        revisions=one.learn_revision(workload),
-        last_phase=one.last_phase,
-        last_wanted=one.last_wanted,
-    )
-
-
-def _of_these_objects(sight: Sight) -> list[Event]:
-    """Events of the pods that are there now, not of their predecessors of the same name."""
-    alive = {
-        item.metadata.uid
-        for items in (sight.pods, sight.claims, [sight.workload] if sight.workload else [])
-        for item in items  # type: ignore[attr-defined]
-    }
-    return [e for e in sight.events if not e.involved_object.uid or e.involved_object.uid in alive]
-
-
-def _key(item: Workload | Pod | Claim | Autoscaler) -> tuple[str, str]:
-    return item.metadata.namespace, item.metadata.label(naming.DEPLOYMENT_LABEL)
 
 
 def _is_due(now: datetime) -> Q:

@@ -54,10 +54,13 @@ class Known:
     refusal: StoredRefusal | None
     last_phase: Phase | None
     last_wanted: int
+    last_revision: int
     generation: int
     """Of the workload, as it was seen last; 0: never."""
     digest: str
     """Of the observation as it was written last."""
+    idle_since: datetime | None = None
+    """Since when the operator of its workload has not acted."""
     revisions: dict[str, int] = field(default_factory=dict)
     last_words: dict[str, LastWords] = field(default_factory=dict)
 
@@ -67,7 +70,7 @@ class Known:
 
     def learn_revision(self, workload: Workload | None) -> dict[str, int]:
         """Which of our revisions a controller revision runs; the workload says it of the newest one."""
-        if workload is not None and workload.observed_generation >= workload.metadata.generation:
+        if workload is not None and (workload.marks_its_pods or workload.is_observed):
             number, hash = workload.metadata.label(naming.REVISION_LABEL), workload.update_revision
             if hash and number.isascii() and number.isdigit():
                 self.revisions.pop(hash, None)
@@ -94,6 +97,8 @@ def known_deployments(cluster: Cluster) -> list[Known]:
             number=F("current__number"),
             last_phase=F("observation__phase"),
             last_wanted=F("observation__wanted"),
+            last_revision=F("observation__revision"),
+            idle_since=KeyTextTransform("idle_since", "observation__details"),
             digest=KeyTextTransform("digest", "observation__details"),
             generation=KeyTransform("generation", "observation__details"),
             known_hashes=KeyTransform("revisions", "observation__details"),
@@ -114,6 +119,8 @@ def known_deployments(cluster: Cluster) -> list[Known]:
             refusal=StoredRefusal.from_mapping(row["refusal"]),
             last_phase=Phase(row["last_phase"]) if row["last_phase"] else None,
             last_wanted=row["last_wanted"] or 0,
+            last_revision=row["last_revision"] or 0,
+            idle_since=datetime.fromisoformat(row["idle_since"]) if row["idle_since"] else None,
             generation=row["generation"] or 0,
             digest=row["digest"] or "",
             # JSON objects come back sorted; the newest revision is the one with the highest number.
@@ -153,7 +160,7 @@ def write(statuses: Sequence[tuple[Known, Seen, Status]], now: datetime) -> None
                 "details": {**status.to_mapping(), **kept, "digest": digest},
             }
         )
-        if status.phase != one.last_phase:
+        if _is_news(one, status):
             transitions.append(
                 {
                     **said,
@@ -170,6 +177,16 @@ def write(statuses: Sequence[tuple[Known, Seen, Status]], now: datetime) -> None
             cursor.execute(_SEE_AGAIN, [now, same, now])
         if transitions:
             cursor.execute(_REMEMBER, [now, _as_json(transitions)])
+
+
+def _is_news(one: Known, status: Status) -> bool:
+    """Whether the history tells it: another phase, or a new revision that begins in the phase of the one before.
+
+    A revision under which everything stays at rest has moved nothing in the cluster, and has no rollout to tell.
+    """
+    if status.phase != one.last_phase:
+        return True
+    return status.revision != one.last_revision and status.phase not in (Phase.SERVING, Phase.STOPPED)
 
 
 def _read_specs(ids: Iterable[int]) -> dict[int, DeploymentSpec]:
@@ -195,6 +212,7 @@ def _kept(one: Known, seen: Seen) -> dict[str, Any]:
     alive = {pod.metadata.name for pod in seen.pods}
     return {
         "generation": seen.workload.metadata.generation if seen.workload else 0,
+        "idle_since": seen.idle_since.isoformat() if seen.idle_since else None,
         "revisions": one.revisions,
         "last_words": {pod: words for pod, words in one.last_words.items() if pod in alive},
     }

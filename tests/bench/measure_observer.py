@@ -146,6 +146,7 @@ def _bodies(count: int, ready: str) -> dict[tuple[Kind, str], bytes]:
         (EVENT, "Pod"): [_event(pod, i) for _, pod in pods for i in range(_EVENTS)],
         (EVENT, "StatefulSet"): [],
         (EVENT, "PersistentVolumeClaim"): [],
+        (EVENT, "HorizontalPodAutoscaler"): [],
     }
     return {key: json.dumps({"kind": "List", "items": found}).encode() for key, found in items.items()}
 
