@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deployments.sandbox import bodies, patches, schema, server_side
+from deployments.sandbox import bodies, patches, schema, server_side, versions, webhooks
 from deployments.sandbox.addresses import Address
 from deployments.sandbox.clock import stamp
 from deployments.sandbox.errors import ApiError, invalid, modified, not_found
@@ -40,6 +40,7 @@ class Writes:
             )
         if "status" in self._kind.subresources and self._kind.plural != "nodes":
             obj.pop("status", None)
+        self._ask_webhooks(None, {**obj, "metadata": {**obj["metadata"], "namespace": namespace}})
         return self._store.create(self._kind.store, namespace, obj, self._manager, dry_run=self._dry_run)
 
     def update(self, body: Any) -> Object:
@@ -81,6 +82,7 @@ class Writes:
         name, namespace = self._address.name, self._address.namespace
         current = self._store.get(self._kind.store, namespace, name)
         if current is not None:
+            current = versions.convert(self._kind, current)
             self._check_version(current, applied)
         elif applied["metadata"].get("resourceVersion") or self._address.subresource:
             raise not_found(self._kind.plural, name, self._kind.group)
@@ -94,6 +96,7 @@ class Writes:
             subresource=self._address.subresource,
         )
         if current is None:
+            self._ask_webhooks(None, {**merged, "metadata": {**merged["metadata"], "namespace": namespace}})
             made = self._store.create(
                 self._kind.store, namespace, merged, self._manager, dry_run=self._dry_run, operation="Apply"
             )
@@ -105,6 +108,7 @@ class Writes:
         merged["status"] = current.get("status")
         if merged["status"] is None:
             del merged["status"]
+        self._ask_webhooks(current, merged)
         return self._store.replace(
             self._kind.store, current, merged, track=False, dry_run=self._dry_run
         ), False
@@ -113,7 +117,7 @@ class Writes:
         current = self._store.get(self._kind.store, self._address.namespace, self._address.name)
         if current is None:
             raise not_found(self._kind.plural, self._address.name, self._kind.group)
-        return current
+        return versions.convert(self._kind, current)
 
     def _write(self, current: Object, wanted: Object) -> Object:
         plural = self._kind.store
@@ -125,7 +129,11 @@ class Writes:
             wanted = {key: value for key, value in wanted.items() if key != "status"}
             if "status" in current:
                 wanted["status"] = current["status"]
+        self._ask_webhooks(current, wanted)
         return self._store.replace(plural, current, wanted, manager=self._manager, dry_run=self._dry_run)
+
+    def _ask_webhooks(self, current: Object | None, wanted: Object) -> None:
+        self.warnings.extend(webhooks.check(self._store, self._kind, current, wanted))
 
     def _decode(self, body: Any) -> Object:
         kind = self._kind

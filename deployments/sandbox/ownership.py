@@ -41,7 +41,7 @@ def leaves(
     Two list items with one key are possible in a plain write. With `strict` they raise ApiError 500, which is what an
     API server answers to a server-side apply of them.
     """
-    root = schema.root(kinds.on_shelf(plural))
+    root = schema.root(kinds.written_as(plural, obj))
     found: dict[Path, Any] = {}
     for field, value in obj.items():
         if field in ("apiVersion", "kind") or (only is not None and field not in only):

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from deployments.sandbox import computed, events, selectors, table
+from deployments.sandbox import computed, events, selectors, table, versions
 from deployments.sandbox.addresses import Address
 from deployments.sandbox.errors import ApiError, not_found
 from deployments.sandbox.kinds import Kind
@@ -87,6 +87,8 @@ def show(store: Store, kind: Kind, obj: Object) -> Any:
         return obj
     if kind.group == "events.k8s.io":
         return events.as_v1(obj)
+    if kind.custom and obj["apiVersion"] != kind.api_version:
+        return versions.convert(kind, obj)
     return store.encoded(kind.store, obj)
 
 
@@ -94,6 +96,8 @@ def in_form(
     store: Store, kind: Kind, objects: list[Object], query: dict[str, str], form: str, *, header: bool = True
 ) -> Any:
     """Objects as a Table, or as their metadata only."""
+    if kind.custom:
+        objects = [versions.convert(kind, obj) for obj in objects]
     if form == "Table":
         included = query.get("includeObject", "Metadata")
         return table.render(kind, objects, store.now(), header=header, whole=included == "Object")

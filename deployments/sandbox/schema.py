@@ -16,6 +16,9 @@ _FOLDER = Path(__file__).parent / "schemas"
 _CUSTOM = {
     "gateway.json": ("gateway.networking.k8s.io", "v1"),
     "nim.json": ("apps.nvidia.com", "v1alpha1"),
+    "dynamo-v1beta1.json": ("nvidia.com", "v1beta1"),
+    "dynamo-v1alpha1.json": ("nvidia.com", "v1alpha1"),
+    "keda.json": ("keda.sh", "v1alpha1"),
 }
 # A field that is left out of a list's key has the value that the server would give it.
 _KEY_DEFAULTS = {"protocol": "TCP"}

@@ -32,7 +32,7 @@ def apply(
     sent = ownership.leaves(plural, applied, only, strict=True)
     wanted = set(sent)
     base: Object = clone(live) if live is not None else {}
-    root = schema.root(kinds.on_shelf(plural))
+    root = schema.root(kinds.written_as(plural, applied))
     known = ownership.entries(base)
     owned = ownership.leaves(plural, base) if live is not None else {}
     contested = {
