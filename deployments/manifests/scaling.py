@@ -69,7 +69,7 @@ def autoscaler(spec: DeploymentSpec, context: RenderContext, target: Manifest) -
         "kind": target["kind"],
         "name": target["metadata"]["name"],
     }
-    return (_scaled_object if metric.is_of_engine else _by_resource)(spec, context, reference)
+    return (_scaled_object if metric.is_of_engine else _horizontal)(spec, context, reference)
 
 
 def obstacle(metric: ScalingMetric, offers: ClusterOffers) -> str:
@@ -106,22 +106,31 @@ def query(spec: DeploymentSpec, namespace: str, target_name: str) -> str:
             return f"sum({_any((each.waiting for each in names), where)})"
 
 
-def _by_resource(spec: DeploymentSpec, context: RenderContext, target: Manifest) -> Manifest:
+def by_resource(spec: DeploymentSpec) -> Manifest:
+    """Bounds, metrics and pace as a HorizontalPodAutoscaler has them: also for operators that make one themselves.
+
+    Raises ScalingNotOffered for a figure of the engine.
+    """
     scaling = spec.autoscaling
+    if scaling.metric.is_of_engine:
+        raise ScalingNotOffered(
+            "The NIM Operator scales by CPU or memory only. Choose one of them, or let Slipway run the pods."
+        )
     utilization = {"type": "Utilization", "averageUtilization": scaling.threshold}
+    return {
+        "minReplicas": scaling.min_replicas,
+        "maxReplicas": scaling.max_replicas,
+        "metrics": [{"type": "Resource", "resource": {"name": scaling.metric.value, "target": utilization}}],
+        "behavior": _pace(),
+    }
+
+
+def _horizontal(spec: DeploymentSpec, context: RenderContext, target: Manifest) -> Manifest:
     return {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
         "metadata": metadata(spec, context, naming.workload(spec.name)),
-        "spec": {
-            "scaleTargetRef": target,
-            "minReplicas": scaling.min_replicas,
-            "maxReplicas": scaling.max_replicas,
-            "metrics": [
-                {"type": "Resource", "resource": {"name": scaling.metric.value, "target": utilization}}
-            ],
-            "behavior": _pace(),
-        },
+        "spec": {"scaleTargetRef": target, **by_resource(spec)},
     }
 
 
