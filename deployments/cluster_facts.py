@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from console.presentation import times
-from deployments import gpus
-from deployments.facts import Addons, ClusterFacts, GpuNode
-from deployments.kube.probe import NEEDED
+from deployments import gpus, quantity
+from deployments.facts import Addons, ClusterFacts, GpuNode, Quota
+from deployments.kube.probe import needed
 from deployments.models import Cluster
 from deployments.quantity import show_bytes
 from deployments.vocabulary import Tone
@@ -31,7 +32,7 @@ _NEEDS = {
     "statefulsets.apps": ("Workloads", "Nothing can be deployed."),
     "services": ("Services", "Replicas cannot be reached."),
     "secrets": ("Secrets", "Tokens and secret variables cannot be handed to engines."),
-    "persistentvolumeclaims": ("Volumes", "Volumes stay when a deployment is deleted."),
+    "persistentvolumeclaims": ("Volumes", "Volumes cannot grow, and stay when a deployment is deleted."),
     "pods": ("Pods", "The state of replicas stays unknown."),
     "pods/log": ("Logs", "Crashes are shown without their last lines."),
     "events": ("Events", "The reason of a failure often stays unknown."),
@@ -40,6 +41,10 @@ _NEEDS = {
     "horizontalpodautoscalers.autoscaling": ("Autoscalers", "Autoscaling does not work."),
     "httproutes.gateway.networking.k8s.io": ("Routes", "A Gateway cannot route host names."),
     "ingresses.networking.k8s.io": ("Ingresses", "An Ingress cannot route host names."),
+    "resourcequotas": ("Quotas", "Whether a quota leaves room stays unknown before a rollout."),
+    "nimservices.apps.nvidia.com": ("NIM services", "The NIM Operator cannot be used."),
+    "dynamographdeployments.nvidia.com": ("Dynamo graphs", "NVIDIA Dynamo cannot be used."),
+    "scaledobjects.keda.sh": ("Scaled objects", "KEDA cannot be used for autoscaling."),
 }
 
 
@@ -79,7 +84,8 @@ class Berth:
     used: int
     free: int
     mine: int = 0
-    ready: bool = True
+    why_not: str = ""
+    """Why no new pod of ours can go there; empty when it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,8 @@ class Addon:
     name: str
     present: bool
     use: str
+    versions: tuple[str, ...] = ()
+    """Of its API, as the cluster serves them."""
 
 
 def facts_of(cluster: Cluster) -> ClusterFacts | None:
@@ -118,10 +126,11 @@ def rights(facts: ClusterFacts) -> list[Right]:
         missing.setdefault(resource, []).append(verb)
     rows = []
     # Facts of an older version may miss what is no longer asked for; it is shown as it was told.
-    for resource in {**NEEDED, **missing}:
+    asked = needed(facts.addons)
+    for resource in {**asked, **missing}:
         label, consequence = _NEEDS.get(resource, (resource, ""))
         lacking = missing.get(resource, [])
-        allowed = tuple(verb for verb in NEEDED.get(resource, ()) if verb not in lacking)
+        allowed = tuple(verb for verb in asked.get(resource, ()) if verb not in lacking)
         rows.append(Right(label, resource, allowed, tuple(lacking), consequence))
     return sorted(rows, key=lambda row: not row.missing)
 
@@ -148,18 +157,77 @@ def _product(name: str, memory: int | None, nodes: list[GpuNode]) -> Product:
 
 def _berth(node: GpuNode) -> Berth:
     """GPUs of a node that takes no pods are of no use, so they do not count as free."""
-    free = min(max(node.free, 0), node.total) if node.ready else 0
-    return Berth(node.name, node.total - free, free, ready=node.ready)
+    free = min(max(node.free, 0), node.total) if node.is_open else 0
+    why_not = ""
+    if not node.ready:
+        why_not = "takes no new pods"
+    elif node.taints:
+        taints = ", ".join(map(str, node.taints))
+        plural = "" if len(node.taints) == 1 else "s"
+        why_not = f"has the taint{plural} {taints}, which Slipway’s pods do not tolerate"
+    return Berth(node.name, node.total - free, free, why_not=why_not)
 
 
 def addons(found: Addons) -> list[Addon]:
     return [
         Addon("metrics-server", found.metrics_server, "Measures CPU and memory, which autoscaling goes by."),
         Addon("Gateway API", found.gateway_api, "Routes host names to deployments."),
-        Addon("KEDA", found.keda, "Scales by other figures than CPU and memory, and down to zero."),
-        Addon("Dynamo operator", found.dynamo, "Runs deployments with the engine NVIDIA Dynamo."),
-        Addon("NIM operator", found.nim, "Manages NVIDIA NIM; plain NIM containers do without."),
+        Addon(
+            "KEDA",
+            found.keda,
+            "Scales by what engines measure: requests waiting, KV cache, requests at once.",
+            found.keda_versions,
+        ),
+        Addon(
+            "Dynamo platform",
+            found.dynamo,
+            "Its operator runs deployments with the engine NVIDIA Dynamo.",
+            found.dynamo_versions,
+        ),
+        Addon(
+            "NIM Operator",
+            found.nim,
+            "May run the pods of NVIDIA NIM; Slipway can do it too.",
+            found.nim_versions,
+        ),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One amount that a quota bounds."""
+
+    resource: str
+    used: str
+    hard: str
+    tone: Tone
+    """WARN when nothing is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaRow:
+    namespace: str
+    name: str
+    bounds: tuple[Bound, ...]
+
+
+def quotas(facts: ClusterFacts, namespaces: Collection[str]) -> list[QuotaRow]:
+    """The quotas of these namespaces, GPUs first."""
+    return [
+        QuotaRow(quota.namespace, quota.name, tuple(_bounds(quota)))
+        for quota in facts.quotas or ()
+        if quota.namespace in namespaces
+    ]
+
+
+def _bounds(quota: Quota) -> Iterator[Bound]:
+    for resource, hard in sorted(quota.hard.items(), key=lambda item: ("/" not in item[0], item[0])):
+        used = quota.used.get(resource, "0")
+        try:
+            is_full = quantity.parse(used) >= quantity.parse(hard)
+        except ValueError:
+            is_full = False
+        yield Bound(resource, used, hard, Tone.WARN if is_full else Tone.IDLE)
 
 
 def _answered_since(cluster: Cluster, since: datetime) -> bool:

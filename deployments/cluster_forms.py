@@ -1,4 +1,7 @@
-"""The form of a cluster: its names, and the way to reach it. A kubeconfig goes in and never comes out again."""
+"""The form of a cluster: its names, the way to reach it, and what its engines need.
+
+A kubeconfig and a key go in and never come out again.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +15,27 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 
 from console.presentation.widgets import ChoiceCards
+from deployments import prometheus
 from deployments.kube import kubeconfig
 from deployments.kube.client import in_cluster_access
 from deployments.kube.errors import KubeError
 from deployments.kube.kubeconfig import LARGEST_KUBECONFIG, KubeconfigRefused
 from deployments.models import Cluster
+from deployments.rules import Refused
 from deployments.short_names import ShortNameField
 from deployments.vocabulary import ClusterKind
-from deployments.write_only import WriteOnlyText
+from deployments.write_only import KeyField, WriteOnlyText, removal, say_lost, store_key
 
 _FACTS = {
     ClusterKind.KUBECONFIG: ["Any cluster that this console can reach."],
     ClusterKind.IN_CLUSTER: ["The cluster that this console runs in."],
     ClusterKind.SANDBOX: ["The simulated cluster on this machine."],
 }
+#: The columns that people write; the others belong to the worker.
+_WRITTEN = [
+    *("name", "slug", "kind", "kubeconfig", "kubeconfig_set_at"),
+    *("ngc_key", "ngc_key_set_at", "prometheus_url"),
+]
 _NO_POD = "This console does not run in a pod with a service account."
 _EXAMPLE = "apiVersion: v1\nkind: Config\nclusters: …"
 
@@ -51,10 +61,29 @@ class ClusterForm(forms.ModelForm):
         max_length=255,
         help_text=f"At most {LARGEST_KUBECONFIG // 1024} KiB. Only its current context is used.",
     )
+    ngc_key = KeyField(
+        label="NGC key",
+        help_text="Pulls NVIDIA's images and lets NIM fetch weights. A model may bring its own.",
+    )
+    forget_ngc_key = removal("Remove the stored NGC key")
+    prometheus_url = forms.CharField(
+        label="Prometheus",
+        required=False,
+        max_length=1000,
+        widget=forms.TextInput(
+            attrs={
+                "autocapitalize": "off",
+                "spellcheck": "false",
+                "inputmode": "url",
+                "placeholder": prometheus.EXAMPLE,
+            }
+        ),
+        help_text="As KEDA reaches it from inside the cluster, to scale by what engines measure.",
+    )
 
     class Meta:
         model = Cluster
-        fields = ["name", "slug", "kind"]
+        fields = ["name", "slug", "kind", "prometheus_url"]
         labels = {"kind": "How to reach it"}
         widgets = {"kind": ChoiceCards()}
 
@@ -73,12 +102,20 @@ class ClusterForm(forms.ModelForm):
         self.fields["kind"].widget = cards
         self.found = ""
         """The text of an accepted kubeconfig; empty: the stored one stays."""
+        if not self.instance.ngc_key:
+            del self.fields["forget_ngc_key"]
 
     def clean_kind(self) -> ClusterKind:
         kind = ClusterKind(self.cleaned_data["kind"])
         if kind in self.refused:
             raise forms.ValidationError(self.refused[kind])
         return kind
+
+    def clean_prometheus_url(self) -> str:
+        try:
+            return prometheus.address(self.cleaned_data["prometheus_url"])
+        except Refused as error:
+            raise forms.ValidationError(str(error)) from None
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -93,6 +130,7 @@ class ClusterForm(forms.ModelForm):
             self.add_error(
                 "kubeconfig_text", "It was not kept while other settings need a change. Give it again."
             )
+        say_lost(self, "ngc_key")
         return cleaned
 
     def save(self, commit: bool = True) -> Cluster:
@@ -104,9 +142,11 @@ class ClusterForm(forms.ModelForm):
             cluster.kubeconfig, cluster.kubeconfig_set_at = "", None  # type: ignore[assignment]
         else:
             cluster.kubeconfig = kubeconfig_before
+        removed = bool(self.cleaned_data.get("forget_ngc_key"))
+        store_key(cluster, "ngc_key", self.cleaned_data["ngc_key"], remove=removed)
         if commit and cluster.pk:
             # What is observed belongs to the worker, which may be writing at this moment.
-            cluster.save(update_fields=["name", "slug", "kind", "kubeconfig", "kubeconfig_set_at"])
+            cluster.save(update_fields=_WRITTEN)
         elif commit:
             cluster.save()
         return cluster

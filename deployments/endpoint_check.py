@@ -25,6 +25,8 @@ from deployments.vocabulary import Routing, TlsMode
 
 LONGEST_REASON = 500
 
+_REGISTRY_TYPES = ("kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg")
+
 NAMESPACE = Kind("v1", "Namespace", "namespaces", namespaced=False)
 GATEWAY = Kind("gateway.networking.k8s.io/v1", "Gateway", "gateways", optional=True)
 INGRESS_CLASS = Kind("networking.k8s.io/v1", "IngressClass", "ingressclasses", namespaced=False)
@@ -109,6 +111,8 @@ class _Look:
             yield from self._own_certificate()
         if self.endpoint.storage_class:
             yield from self._storage_class()
+        if self.endpoint.pull_secret and namespace is not None:
+            yield from self._pull_secret()
 
     def _read(self, kind: Kind, namespace: str | None, name: str) -> tuple[dict[str, Any] | None, bool]:
         """The object or None, and whether we could look at all."""
@@ -173,6 +177,18 @@ class _Look:
                 f"There is no storage class {name} on {self.endpoint.cluster.name}.",
                 "Name another one, or leave it empty for the cluster's default.",
             )
+
+    def _pull_secret(self) -> Iterator[Problem]:
+        """Only its type is looked at; what it holds is dropped unread."""
+        what = f"Secret {self.endpoint.namespace}/{self.endpoint.pull_secret}"
+        secret, seen = self._read(SECRET, self.endpoint.namespace, self.endpoint.pull_secret)
+        kind = (secret or {}).get("type")
+        del secret
+        if kind is None:
+            if seen:
+                yield Problem(f"There is no {what} for images.", "Create it, name another one, or none.")
+        elif kind not in _REGISTRY_TYPES:
+            yield Problem(f"{what} is no registry secret.", f"It has the type {_REGISTRY_TYPES[0]}.")
 
     def _own_certificate(self) -> Iterator[Problem]:
         judged = certificates.judge_chain(self.endpoint.tls_certificate, self.endpoint.hostname, self.now)

@@ -102,6 +102,11 @@ class EndpointForm(forms.ModelForm):
         attrs={"list": "storage-classes"},
         help_text="Of the replicas' volumes. Empty: the cluster's default.",
     )
+    pull_secret = _name(
+        "a secret",
+        "Registry secret",
+        help_text="In the namespace, for images of a private registry. NVIDIA's images use the NGC key instead.",
+    )
 
     class Meta:
         model = Endpoint
@@ -120,6 +125,7 @@ class EndpointForm(forms.ModelForm):
             "tls_certificate",
             "tls_secret_name",
             "storage_class",
+            "pull_secret",
         ]
         labels = {"routing": "How requests reach deployments", "tls": "Where the certificate is"}
 

@@ -16,6 +16,18 @@ from deployments.spec import GPU_RESOURCE
 
 
 @dataclass(frozen=True, slots=True)
+class Taint:
+    """What keeps our pods off a node."""
+
+    key: str
+    value: str = ""
+    effect: str = "NoSchedule"
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.value}:{self.effect}" if self.value else f"{self.key}:{self.effect}"
+
+
+@dataclass(frozen=True, slots=True)
 class GpuNode:
     """A node with GPUs of one product."""
 
@@ -35,6 +47,27 @@ class GpuNode:
     """Thousandths of a core that no pod has asked for; None when unknown."""
     memory_free: int | None = None
     """Bytes of host memory that no pod has asked for; None when unknown."""
+    taints: tuple[Taint, ...] = ()
+    """Only those that our pods do not tolerate."""
+    rdma: bool = False
+    """True when the node offers a network device that moves memory between nodes."""
+
+    @property
+    def is_open(self) -> bool:
+        """True when new pods of ours can go there."""
+        return self.ready and not self.taints
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """A ResourceQuota that bounds what a deployment asks for."""
+
+    namespace: str
+    name: str
+    hard: Mapping[str, str] = field(default_factory=dict)
+    """By resource, as the quota spells it: "requests.nvidia.com/gpu", "pods", "limits.memory"; amounts are Kubernetes
+    quantities."""
+    used: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +90,10 @@ class Addons:
     dynamo_versions: tuple[str, ...] = ()
     """Served versions of DynamoGraphDeployment, such as "v1alpha1" and "v1beta1"."""
     nim: bool = False
+    nim_versions: tuple[str, ...] = ()
+    """Served versions of NIMService."""
+    keda_versions: tuple[str, ...] = ()
+    """Served versions of ScaledObject."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +105,8 @@ class ClusterFacts:
     gpu_nodes: tuple[GpuNode, ...] = ()
     storage_classes: tuple[StorageClass, ...] = ()
     addons: Addons = field(default_factory=Addons)
+    quotas: tuple[Quota, ...] | None = None
+    """Of every namespace; None when they could not be read."""
     checked_at: datetime | None = None
     """Aware; None when unknown."""
 
@@ -79,6 +118,9 @@ class ClusterFacts:
             if node.resource == resource and (product is None or node.product == product)
         )
 
+    def quotas_of(self, namespace: str) -> tuple[Quota, ...]:
+        return tuple(quota for quota in self.quotas or () if quota.namespace == namespace)
+
     @property
     def default_storage_class(self) -> StorageClass | None:
         return next((found for found in self.storage_classes if found.default), None)
@@ -89,7 +131,11 @@ class ClusterFacts:
         made["permissions_missing"] = list(self.permissions_missing)
         made["gpu_nodes"] = [asdict(node) for node in self.gpu_nodes]
         made["storage_classes"] = [asdict(found) for found in self.storage_classes]
-        made["addons"]["dynamo_versions"] = list(self.addons.dynamo_versions)
+        for node in made["gpu_nodes"]:
+            node["taints"] = list(node["taints"])
+        for versions in _VERSIONS:
+            made["addons"][versions] = list(made["addons"][versions])
+        made["quotas"] = None if self.quotas is None else [asdict(quota) for quota in self.quotas]
         made["checked_at"] = self.checked_at.isoformat() if self.checked_at else None
         return made
 
@@ -100,18 +146,31 @@ class ClusterFacts:
         return cls(
             version=str(raw.get("version", "")),
             permissions_missing=tuple(raw.get("permissions_missing", ())),
-            gpu_nodes=tuple(GpuNode(**_known(GpuNode, node)) for node in raw.get("gpu_nodes", ())),
+            gpu_nodes=tuple(map(_gpu_node, raw.get("gpu_nodes", ()))),
             storage_classes=tuple(
                 StorageClass(**_known(StorageClass, found)) for found in raw.get("storage_classes", ())
             ),
             addons=_addons(raw.get("addons", {})),
+            quotas=_quotas(raw.get("quotas")),
             checked_at=datetime.fromisoformat(checked_at) if checked_at else None,
         )
 
 
+_VERSIONS = ("dynamo_versions", "nim_versions", "keda_versions")
+
+
 def _addons(raw: Mapping[str, Any]) -> Addons:
     known = _known(Addons, raw)
-    return Addons(**{**known, "dynamo_versions": tuple(known.get("dynamo_versions", ()))})
+    return Addons(**{**known, **{name: tuple(known.get(name, ())) for name in _VERSIONS}})
+
+
+def _gpu_node(raw: Mapping[str, Any]) -> GpuNode:
+    known = _known(GpuNode, raw)
+    return GpuNode(**{**known, "taints": tuple(Taint(**_known(Taint, t)) for t in known.get("taints", ()))})
+
+
+def _quotas(raw: Any) -> tuple[Quota, ...] | None:
+    return None if raw is None else tuple(Quota(**_known(Quota, quota)) for quota in raw)
 
 
 def _known(kind: type, raw: Mapping[str, Any]) -> dict[str, Any]:

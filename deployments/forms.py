@@ -3,12 +3,12 @@
 from typing import Any
 
 from django import forms
-from django.utils import timezone
 
 from console.presentation.widgets import ChoiceCards
 from deployments.models import CatalogModel, Provider
 from deployments.short_names import ShortNameField
 from deployments.vocabulary import SourceKind, UseCase
+from deployments.write_only import KeyField, removal, say_lost, store_key
 
 _SOURCE_EXAMPLES = {
     SourceKind.HUGGING_FACE: ["facebook/opt-125m"],
@@ -30,20 +30,21 @@ class ProviderForm(forms.ModelForm):
 
 
 class CatalogModelForm(forms.ModelForm):
-    """A model of the catalogue. The token for gated weights is write-only: empty keeps the stored one."""
+    """A model of the catalogue. Its token and its NGC key are write-only: an empty field keeps the stored one."""
 
     slug = ShortNameField(
         help_text="Used in addresses and documents: lower-case letters, digits and hyphens."
     )
-    weights_token = forms.CharField(
+    weights_token = KeyField(
         label="Token for gated weights",
-        required=False,
-        max_length=4096,
-        strip=True,
-        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "off"}),
         help_text="Handed to the engine as HF_TOKEN from a Kubernetes secret.",
     )
-    forget_token = forms.BooleanField(label="Remove the stored token", required=False)
+    forget_token = removal("Remove the stored token")
+    ngc_key = KeyField(
+        label="NGC key",
+        help_text="Pulls NVIDIA's images and lets NIM fetch weights. Without one, that of the cluster is used.",
+    )
+    forget_ngc_key = removal("Remove the stored NGC key")
 
     class Meta:
         model = CatalogModel
@@ -93,6 +94,8 @@ class CatalogModelForm(forms.ModelForm):
         self.fields["provider"].empty_label = "Choose a provider"  # type: ignore[attr-defined]
         if not self.instance.weights_token:
             del self.fields["forget_token"]
+        if not self.instance.ngc_key:
+            del self.fields["forget_ngc_key"]
 
     def clean_source_reference(self) -> str:
         reference: str = self.cleaned_data["source_reference"].strip()
@@ -107,12 +110,15 @@ class CatalogModelForm(forms.ModelForm):
             raise forms.ValidationError("A reference has no spaces and does not start with a hyphen.")
         return reference
 
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        say_lost(self, "weights_token", "ngc_key")
+        return cleaned
+
     def save(self, commit: bool = True) -> CatalogModel:
         model: CatalogModel = super().save(commit=False)
-        if self.cleaned_data.get("forget_token"):
-            model.weights_token, model.weights_token_set_at = "", None  # type: ignore[assignment]
-        if token := self.cleaned_data["weights_token"]:
-            model.weights_token, model.weights_token_set_at = token, timezone.now()  # type: ignore[assignment]
+        for column, box in (("weights_token", "forget_token"), ("ngc_key", "forget_ngc_key")):
+            store_key(model, column, self.cleaned_data[column], remove=bool(self.cleaned_data.get(box)))
         if commit:
             model.save()
         return model

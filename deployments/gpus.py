@@ -40,7 +40,7 @@ def count(number: int, product: str | None) -> str:
 def supply(clusters: Iterable[ClusterFacts]) -> list[Supply]:
     """Free and total by product over several clusters, the largest stock first.
 
-    GPUs of a node that is not ready count as taken.
+    GPUs of a node that takes no pods of ours count as taken.
     """
     free: dict[str, int] = {}
     total: dict[str, int] = {}
@@ -48,5 +48,5 @@ def supply(clusters: Iterable[ClusterFacts]) -> list[Supply]:
         for node in facts.gpu_nodes:
             name = short_name(node.product) or "GPU"
             total[name] = total.get(name, 0) + node.total
-            free[name] = free.get(name, 0) + (min(node.free, node.total) if node.ready else 0)
+            free[name] = free.get(name, 0) + (min(node.free, node.total) if node.is_open else 0)
     return [Supply(name, free[name], total[name]) for name in sorted(total, key=lambda n: (-total[n], n))]

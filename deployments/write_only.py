@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import forms
+from django.db import models
+from django.utils import timezone
+
+LONGEST_KEY = 4096
+NOT_KEPT = "It was not kept while other settings need a change. Give it again."
+
+_KEY = re.compile(r"[\x21-\x7e]+", re.ASCII)
 
 
 class _PlainText(forms.Textarea):
@@ -28,3 +36,51 @@ class PublicText(_PlainText):
     def format_value(self, value: Any) -> str:
         text = super().format_value(value) or ""
         return "" if "PRIVATE KEY" in text else text
+
+
+class KeyField(forms.CharField):
+    """A key or token of one line, never rendered back. Empty keeps what is stored."""
+
+    def __init__(self, *, label: str, help_text: str) -> None:
+        super().__init__(
+            label=label,
+            help_text=help_text,
+            required=False,
+            max_length=LONGEST_KEY,
+            strip=True,
+            widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "off"}),
+        )
+
+    def clean(self, value: Any) -> str:
+        typed: str = super().clean(value)
+        if typed and not _KEY.fullmatch(typed):
+            raise forms.ValidationError(
+                "A key is one word of letters, digits and signs. Copy it again, without anything around it."
+            )
+        return typed
+
+
+def removal(label: str) -> forms.BooleanField:
+    """The box that removes a stored key. A new key wins over it."""
+    return forms.BooleanField(label=label, required=False)
+
+
+def say_lost(form: forms.BaseForm, *names: str) -> None:
+    """Says beside typed keys that they were not kept, when something else in the form needs a change."""
+    for name in names:
+        if form.errors and name not in form.errors and form.cleaned_data.get(name):
+            form.add_error(name, NOT_KEPT)
+
+
+def store_key(record: models.Model, column: str, typed: str, *, remove: bool) -> bool:
+    """Sets or removes the secret of a column, and beside it the time; False when what is stored stays.
+
+    The time is kept in the column of the same name with "_set_at" behind it.
+    """
+    if typed:
+        setattr(record, column, typed)
+        setattr(record, f"{column}_set_at", timezone.now())
+    elif remove:
+        setattr(record, column, "")
+        setattr(record, f"{column}_set_at", None)
+    return bool(typed) or remove

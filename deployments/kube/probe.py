@@ -6,18 +6,20 @@ verb that a rollout needs is asked for by itself, because what an account may do
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from deployments import quantity
-from deployments.facts import Addons, ClusterFacts, GpuNode
+from deployments.facts import Addons, ClusterFacts, GpuNode, Quota, Taint
 from deployments.facts import StorageClass as StorageClassFacts
 from deployments.kube.client import Ask, Cluster, connect
 from deployments.kube.decode import Node, Pod, StorageClass
 from deployments.kube.errors import Forbidden, KubeError, Unauthorised
 from deployments.kube.kinds import NODE, POD, STORAGE_CLASS
 from deployments.kube.kubeconfig import ClusterAccess
+from deployments.kube.quotas import RESOURCE_QUOTA, ResourceQuota, quotas
 
 T = TypeVar("T")
 
@@ -27,7 +29,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "statefulsets.apps": _OWN,
     "services": _OWN,
     "secrets": _OWN,
-    "persistentvolumeclaims": ("list", "get", "delete"),
+    "persistentvolumeclaims": ("list", "get", "patch", "delete"),
     "pods": ("list", "get"),
     "pods/log": ("get",),
     "events": ("list",),
@@ -36,7 +38,18 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "horizontalpodautoscalers.autoscaling": _OWN,
     "httproutes.gateway.networking.k8s.io": _OWN,
     "ingresses.networking.k8s.io": _OWN,
+    "resourcequotas": ("list",),
 }
+#: The same for kinds that only some clusters know, by the field of Addons that says so.
+NEEDED_WITH: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "nim": {"nimservices.apps.nvidia.com": _OWN},
+    "dynamo": {"dynamographdeployments.nvidia.com": _OWN},
+    "keda": {"scaledobjects.keda.sh": _OWN},
+}
+#: Taints that a node's state says already.
+_NODE_STATE = ("node.kubernetes.io/unschedulable", "node.kubernetes.io/not-ready")
+_REPELLING = ("NoSchedule", "NoExecute")
+_RDMA = re.compile(r"rdma/.+|nvidia\.com/(?:hostdev|roce.*|ib.*|mlnxnics)|vpc\.amazonaws\.com/efa", re.ASCII)
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 _PRODUCT, _MEMORY = "nvidia.com/gpu.product", "nvidia.com/gpu.memory"
 
@@ -48,9 +61,10 @@ def probe(access: ClusterAccess) -> ClusterFacts:
     """
     with connect(access) as cluster:
         version = cluster.version()
+        addons = _addons(cluster)
         missing = tuple(
             f"{verb} {resource}"
-            for resource, verbs in NEEDED.items()
+            for resource, verbs in needed(addons).items()
             for verb in verbs
             if not cluster.can_i(_ask(verb, resource))
         )
@@ -62,8 +76,15 @@ def probe(access: ClusterAccess) -> ClusterFacts:
             permissions_missing=missing,
             gpu_nodes=gpu_nodes(nodes, pods),
             storage_classes=tuple(map(_storage_class, classes)),
-            addons=_addons(cluster),
+            addons=addons,
+            quotas=_quotas(cluster),
         )
+
+
+def needed(addons: Addons) -> dict[str, tuple[str, ...]]:
+    """Every verb that a cluster with these add-ons has to allow."""
+    extra = [verbs for addon, verbs in NEEDED_WITH.items() if getattr(addons, addon)]
+    return dict(NEEDED) | {resource: verbs for each in extra for resource, verbs in each.items()}
 
 
 def gpu_nodes(nodes: Sequence[Node], pods: Sequence[Pod]) -> tuple[GpuNode, ...]:
@@ -94,6 +115,8 @@ def gpu_nodes(nodes: Sequence[Node], pods: Sequence[Pod]) -> tuple[GpuNode, ...]
                     ready=_is_open(node),
                     cpu_free=_left("cpu", offered, asked[name]),
                     memory_free=_left("memory", offered, asked[name]),
+                    taints=_taints(node, resource),
+                    rdma=any(_RDMA.fullmatch(other) and _whole(other, n) for other, n in offered.items()),
                 )
             )
     return tuple(found)
@@ -135,6 +158,25 @@ def _is_open(node: Node) -> bool:
     return ready and not node.spec.unschedulable
 
 
+def _taints(node: Node, resource: str) -> tuple[Taint, ...]:
+    """What keeps a pod of ours off, which asks for this GPU resource."""
+    tolerated = (f"{resource.partition('/')[0]}/gpu", "NoSchedule")
+    return tuple(
+        Taint(taint.key, taint.value, taint.effect)
+        for taint in node.spec.taints or ()
+        if taint.effect in _REPELLING
+        and (taint.key, taint.effect) != tolerated
+        and taint.key not in _NODE_STATE
+    )
+
+
+def _quotas(cluster: Cluster) -> tuple[Quota, ...] | None:
+    try:
+        return quotas(cluster.list(RESOURCE_QUOTA, ResourceQuota))
+    except Forbidden:
+        return None
+
+
 def _ask(verb: str, resource: str) -> Ask:
     name, _, group = resource.partition(".")
     name, _, subresource = name.partition("/")
@@ -168,7 +210,13 @@ def _addons(cluster: Cluster) -> Addons:
         dynamo=bool(dynamo),
         dynamo_versions=dynamo,
         nim="apps.nvidia.com" in groups,
+        nim_versions=_served("apps.nvidia.com", versions),
+        keda_versions=_served("keda.sh", versions),
     )
+
+
+def _served(group: str, versions: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(v.partition("/")[2] for v in versions if v.startswith(f"{group}/")))
 
 
 def _resources(cluster: Cluster, group_version: str) -> frozenset[str]:

@@ -22,9 +22,9 @@ class Endpoint(models.Model):
     gateway_section = models.CharField(max_length=63, blank=True)
     ingress_class = models.CharField(max_length=253, blank=True)
     storage_class = models.CharField(max_length=253, blank=True)
+    """Class of the replicas' volumes; empty: the cluster's default."""
     pull_secret = models.CharField(max_length=253, blank=True)
     """Name of a registry secret in the namespace, for images of a private registry."""
-    """Class of the replicas' volumes; empty: the cluster's default."""
 
     tls = models.CharField(max_length=20, choices=TlsMode.choices(), default=TlsMode.NONE)
     tls_certificate = models.TextField(blank=True)

@@ -1,5 +1,7 @@
 """The catalogue: models, their providers, and what runs of each."""
 
+from datetime import datetime
+
 from django.contrib import messages
 from django.db.models import Count, ProtectedError, Q
 from django.http import HttpResponse
@@ -135,12 +137,18 @@ def create_provider(request: Request) -> HttpResponse:
 
 def _form_page(request: Request, form: CatalogModelForm, heading: str, slug: str = "") -> HttpResponse:
     status = 422 if form.errors else 200
-    context = {"form": form, "heading": heading, "slug": slug, "stored": _token_note(form.instance)}
+    context = {
+        "form": form,
+        "heading": heading,
+        "slug": slug,
+        "stored": _saved(form.instance.weights_token_set_at),
+        "stored_key": _saved(form.instance.ngc_key_set_at),
+    }
     return page(request, "deployments/models/form.html", context, status=status)
 
 
-def _token_note(model: CatalogModel) -> str:
-    return f"Saved {model.weights_token_set_at:%d %b %Y, %H:%M} UTC" if model.weights_token_set_at else ""
+def _saved(at: datetime | None) -> str:
+    return f"Saved {at:%d %b %Y, %H:%M} UTC" if at else ""
 
 
 def _sizing_facts(model: CatalogModel) -> list[tuple[str, int]]:

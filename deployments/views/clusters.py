@@ -44,6 +44,7 @@ def detail(request: Request, slug: str) -> HttpResponse:
     """One cluster: the facts of its last check, and the endpoints on it."""
     cluster = get_object_or_404(_visible(request), slug=slug)
     facts = cluster_facts.facts_of(cluster)
+    endpoints = list(_endpoints(request, cluster)[:MOST_ENDPOINTS])
     context = {
         "cluster": cluster,
         "kind": ClusterKind(cluster.kind),
@@ -52,7 +53,8 @@ def detail(request: Request, slug: str) -> HttpResponse:
         "products": cluster_facts.products(facts) if facts else [],
         "rights": cluster_facts.rights(facts) if facts else [],
         "addons": cluster_facts.addons(facts.addons) if facts else [],
-        "endpoints": _endpoints(request, cluster)[:MOST_ENDPOINTS],
+        "quotas": cluster_facts.quotas(facts, {e.namespace for e in endpoints}) if facts else [],
+        "endpoints": endpoints,
     }
     return page(request, "deployments/clusters/detail.html", context)
 
@@ -108,7 +110,7 @@ def delete(request: Request, slug: str) -> HttpResponse:
 
 
 def _visible(request: Request) -> QuerySet[Cluster]:
-    """With the counts that are shown; the sealed kubeconfig is left in the database."""
+    """With the counts that are shown; the sealed kubeconfig and key are left in the database."""
     endpoints = Endpoint.objects.filter(cluster=OuterRef("pk")).values("cluster").annotate(n=Count("*"))
     deployments = (
         Deployment.objects.filter(endpoint__cluster=OuterRef("pk"))
@@ -117,7 +119,7 @@ def _visible(request: Request) -> QuerySet[Cluster]:
     )
     return (
         Cluster.objects.visible_to(request.user)
-        .defer("kubeconfig")
+        .defer("kubeconfig", "ngc_key")
         .annotate(
             endpoint_count=Coalesce(Subquery(endpoints.values("n"), output_field=IntegerField()), 0),
             deployment_count=Coalesce(Subquery(deployments.values("n"), output_field=IntegerField()), 0),
@@ -165,6 +167,15 @@ def _form_page(request: Request, form: ClusterForm, heading: str, slug: str = ""
     stored = ""
     if form.before is ClusterKind.KUBECONFIG and cluster.kubeconfig_set_at:
         stored = f"Saved {times.moment(cluster.kubeconfig_set_at, timezone.now())} UTC"
-    context = {"form": form, "heading": heading, "slug": slug, "stored": stored}
+    stored_key = ""
+    if cluster.ngc_key_set_at:
+        stored_key = f"Saved {times.moment(cluster.ngc_key_set_at, timezone.now())} UTC"
+    context = {
+        "form": form,
+        "heading": heading,
+        "slug": slug,
+        "stored": stored,
+        "stored_key": stored_key,
+    }
     status = 422 if form.errors else 200
     return page(request, "deployments/clusters/form.html", context, status=status)

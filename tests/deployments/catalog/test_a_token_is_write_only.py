@@ -1,4 +1,4 @@
-"""The token for gated weights goes in and never comes out to a page."""
+"""The token for gated weights and the NGC key go in and never come out to a page."""
 
 from __future__ import annotations
 
@@ -85,3 +85,22 @@ def test_a_new_token_wins_over_removing_the_old_one(
 ) -> None:
     web.post(EDIT, fields(provider, forget_token="on", weights_token="hf_new"))
     assert CatalogModel.objects.get().weights_token.reveal() == "hf_new"
+
+
+def test_an_ngc_key_is_kept_beside_the_token_and_removed_on_request(
+    web: Client, provider: Provider, model: CatalogModel
+) -> None:
+    web.post(EDIT, fields(provider, ngc_key="nvapi-canary"))
+    again = CatalogModel.objects.get()
+    assert (again.weights_token.reveal(), again.ngc_key.reveal()) == (TOKEN, "nvapi-canary")
+    assert again.ngc_key_set_at is not None
+    for address in (EDIT, "/models/opt-125m/"):
+        assert "nvapi-canary" not in web.get(address).text
+    web.post(EDIT, fields(provider, forget_ngc_key="on"))
+    again = CatalogModel.objects.get()
+    assert (again.weights_token.reveal(), bool(again.ngc_key), again.ngc_key_set_at) == (TOKEN, False, None)
+
+
+def test_keys_typed_beside_a_mistake_are_said_to_be_lost(web: Client, provider: Provider) -> None:
+    answer = web.post("/models/new/", fields(provider, name="", weights_token="a", ngc_key="b"))
+    assert answer.text.count("It was not kept while other settings need a change") >= 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from deployments import cluster_facts
+from deployments.facts import Addons, Quota, Taint
 from deployments.models import Cluster, Endpoint
 from deployments.vocabulary import ClusterKind, Tone
 from tests.deployments.clusters.conftest import FACTS
@@ -32,9 +34,37 @@ def test_the_page_of_a_cluster_shows_what_it_has(web: Client, cluster: Cluster) 
         "fast Default, can grow",
         "slow Cannot grow",
         "llm.example.com",
-        "Not there. Scales by other figures",
+        "Not there. Scales by what engines measure",
     ):
         assert expected in page
+
+
+def test_the_page_shows_operators_taints_and_the_quotas_of_its_endpoints(
+    web: Client, cluster: Cluster
+) -> None:
+    Endpoint.objects.create(slug="main", name="Main", hostname="llm.example.com", cluster=cluster)
+    node = replace(FACTS.gpu_nodes[0], taints=(Taint("team", "research"),))
+    bound = {"requests.nvidia.com/gpu": "4", "pods": "20"}
+    used = {"requests.nvidia.com/gpu": "4", "pods": "3"}
+    facts = replace(
+        FACTS,
+        gpu_nodes=(node,),
+        quotas=(Quota("models", "team", bound, used), Quota("elsewhere", "theirs", {"pods": "1"}, {})),
+        addons=Addons(dynamo=True, dynamo_versions=("v1alpha1", "v1beta1")),
+    )
+    Cluster.objects.update(facts=facts.to_mapping())
+    page = text_of(web.get(reverse("cluster_detail", args=["osl-1"])).text)
+    for expected in (
+        "gpu-1 has the taint team=research:NoSchedule, which Slipway’s pods do not tolerate",
+        "H100 8 of 8 in use",
+        "requests.nvidia.com/gpu 4 4",
+        "pods 3 20",
+        "Dynamo platform Serves v1alpha1, v1beta1.",
+        "NGC key None",
+        "Prometheus Not known",
+    ):
+        assert expected in page
+    assert "theirs" not in page
 
 
 def test_the_list_shows_each_cluster_at_a_glance(web: Client, cluster: Cluster) -> None:

@@ -13,6 +13,7 @@ NAMESPACE = "/api/v1/namespaces/models"
 INGRESS_CLASS = "/apis/networking.k8s.io/v1/ingressclasses/nginx"
 STORAGE_CLASS = "/apis/storage.k8s.io/v1/storageclasses/fast"
 SECRET = "/api/v1/namespaces/models/secrets/tls"
+PULL_SECRET = "/api/v1/namespaces/models/secrets/registry"
 
 
 class Objects(dict[str, Any]):

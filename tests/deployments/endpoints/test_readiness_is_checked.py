@@ -18,6 +18,7 @@ from tests.deployments.endpoints.kubernetes import (
     GATEWAY,
     INGRESS_CLASS,
     NAMESPACE,
+    PULL_SECRET,
     SECRET,
     STORAGE_CLASS,
     Objects,
@@ -166,3 +167,11 @@ def test_reason_and_remedy_are_on_the_page(web: Client, endpoint: Endpoint, obje
     assert page.count("There is no Gateway gateways/inference on Oslo 1.") == 2
     assert "<p>Create it, name another one, or route in another way.</p>" in page
     assert "There is no Gateway" in web.get(reverse("endpoint_list")).content.decode()
+
+
+def test_a_registry_secret_has_to_be_there_and_be_one(endpoint: Endpoint, objects: Objects) -> None:
+    assert "There is no Secret models/registry for images." in problem(endpoint, pull_secret="registry")
+    objects[PULL_SECRET] = {"metadata": {"name": "registry"}, "type": "Opaque"}
+    assert "is no registry secret" in problem(endpoint)
+    objects[PULL_SECRET]["type"] = "kubernetes.io/dockerconfigjson"
+    assert problem(endpoint) == ""

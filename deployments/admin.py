@@ -1,0 +1,111 @@
+"""Django admin: clusters, endpoints and models as records, for those who mend them by hand.
+
+Adding and removing stays with the console's own pages, which check what they save. Secrets go in and never come out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+
+from deployments import prometheus
+from deployments.models import CatalogModel, Cluster, Endpoint, Provider
+from deployments.rules import Refused
+from deployments.write_only import KeyField, removal, store_key
+
+
+class _KeyForm(forms.ModelForm):
+    """A record with an NGC key."""
+
+    ngc_key = KeyField(label="NGC key", help_text="Empty keeps the stored one. It is never shown.")
+    forget_ngc_key = removal("Remove the stored NGC key")
+
+    def save(self, commit: bool = True) -> Any:
+        record = super().save(commit=False)
+        store_key(record, "ngc_key", self.cleaned_data["ngc_key"], remove=self.cleaned_data["forget_ngc_key"])
+        if commit:
+            record.save()
+        return record
+
+
+class _ClusterForm(_KeyForm):
+    class Meta:
+        model = Cluster
+        fields = ["name", "prometheus_url"]
+
+    def clean_prometheus_url(self) -> str:
+        try:
+            return prometheus.address(self.cleaned_data["prometheus_url"])
+        except Refused as error:
+            raise forms.ValidationError(str(error)) from None
+
+
+class _ModelForm(_KeyForm):
+    class Meta:
+        model = CatalogModel
+        fields = ["name", "provider", "description"]
+
+
+class _Records(admin.ModelAdmin):
+    """Records to look at and to mend, nothing to add and nothing to remove."""
+
+    ordering = ["name"]
+    search_fields = ["name", "slug"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+
+@admin.register(Cluster)
+class ClusterAdmin(_Records):
+    form = _ClusterForm
+    list_display = ["name", "slug", "kind", "ngc_key_set_at", "prometheus_url", "checked_at"]
+    readonly_fields = ["slug", "kind", "kubeconfig_set_at", "ngc_key_set_at", "checked_at", "check_error"]
+    fields = [
+        *("name", "slug", "kind", "kubeconfig_set_at"),
+        *("ngc_key", "forget_ngc_key", "ngc_key_set_at", "prometheus_url", "checked_at", "check_error"),
+    ]
+
+    def save_model(self, request: HttpRequest, obj: Cluster, form: Any, change: bool) -> None:
+        """Only what people write: the worker may be writing the rest at this moment."""
+        obj.save(update_fields=["name", "ngc_key", "ngc_key_set_at", "prometheus_url"])
+
+
+@admin.register(CatalogModel)
+class CatalogModelAdmin(_Records):
+    form = _ModelForm
+    list_display = ["name", "slug", "provider", "source_kind", "source_reference", "ngc_key_set_at"]
+    list_select_related = ["provider"]
+    readonly_fields = [
+        *("slug", "source_kind", "source_reference", "source_revision"),
+        *("weights_token_set_at", "ngc_key_set_at"),
+    ]
+    fields = [
+        *("name", "slug", "provider", "description", "source_kind", "source_reference", "source_revision"),
+        *("weights_token_set_at", "ngc_key", "forget_ngc_key", "ngc_key_set_at"),
+    ]
+
+
+@admin.register(Endpoint)
+class EndpointAdmin(_Records):
+    list_display = ["name", "slug", "hostname", "cluster", "namespace", "pull_secret", "ready"]
+    list_select_related = ["cluster"]
+    readonly_fields = [
+        *("slug", "hostname", "cluster", "namespace", "routing", "storage_class", "tls", "tls_expires_at"),
+        *("pull_secret", "ready", "not_ready_reason", "checked_at"),
+    ]
+    fields = ["name", *readonly_fields]
+
+
+@admin.register(Provider)
+class ProviderAdmin(_Records):
+    list_display = ["name", "slug", "website"]
+    fields = ["name", "slug", "website"]
+    readonly_fields = ["slug"]
