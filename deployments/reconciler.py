@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,17 +19,17 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from console.encryption import UnreadableSecret
-from deployments import naming
+from deployments import drifting, inventory
 from deployments.connections import connect_to
 from deployments.document import InvalidDocument
 from deployments.kube import errors
 from deployments.kube.client import Cluster as Connection
 from deployments.kube.errors import KubeError, Retryable
-from deployments.kube.kinds import CLAIM, POD, kind_of, owned_kinds
+from deployments.kube.kinds import NIM_SERVICE, SCALED_OBJECT, kind_of
 from deployments.manifests import EngineNotOffered, render
 from deployments.models import Cluster, Deployment
-from deployments.plan import ObservedObject, Plan, Refusal, plan
-from deployments.vocabulary import DesiredState
+from deployments.plan import Change, ObservedObject, Plan, Refusal, plan
+from deployments.vocabulary import DesiredState, RolloutStrategy
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +44,11 @@ RESYNC = timedelta(minutes=30)
 REFUSED_AGAIN = timedelta(minutes=5)
 #: Something is on its way out of the cluster.
 SOON = timedelta(seconds=1)
+#: A rollout with one replica more has its next step; the observer sees it sooner.
+ROLLING_AGAIN = timedelta(minutes=2)
 FIRST_RETRY, LONGEST_RETRY = 1.0, 300.0
+#: Their operators remove what they made only while they are told to wait for it.
+_FOREGROUND = (NIM_SERVICE.name, SCALED_OBJECT.name, "DynamoGraphDeployment")
 
 
 class _ClaimLost(Exception):
@@ -65,6 +68,8 @@ class Outcome:
     """The cluster has accepted the revision whole."""
     changed: bool = False
     """Something was written."""
+    drift: tuple[Change, ...] = ()
+    """What others had changed; only of a look that settled."""
 
 
 def reconcile(deployment_id: int, now: datetime | None = None) -> float | None:
@@ -148,8 +153,15 @@ def _look(deployment: Deployment, claim: _Claim) -> Outcome:
     try:
         desired = _desired(deployment)
         cluster = connect_to(deployment.endpoint.cluster)
-        observed = _observe(cluster, deployment, desired, claim)
-        steps = plan(desired, observed, key=deployment.digest_key.encode())
+        observed = inventory.take(cluster, deployment, desired, claim.hold)
+        steps = plan(
+            desired,
+            observed,
+            key=deployment.digest_key.encode(),
+            strategy=_strategy(deployment),
+            policy=drifting.policy_of(deployment.drift_policy, deployment.drift),
+            was_whole=_was_whole(deployment),
+        )
         if steps.refusal is not None:
             return Outcome(REFUSED_AGAIN, refusal=_refusal(steps.refusal, terminal=True))
         _carry_out(cluster, steps, deployment, claim)
@@ -158,12 +170,13 @@ def _look(deployment: Deployment, claim: _Claim) -> Outcome:
     except (EngineNotOffered, InvalidDocument, UnreadableSecret) as error:
         refusal = Refusal("cannot-render", str(error), "Change it and save a new revision.")
         return Outcome(REFUSED_AGAIN, refusal=_refusal(refusal, terminal=True))
-    changed = bool(steps.prune_first or steps.apply or steps.prune)
+    changed = steps.writes
     if steps.waiting_for:
         return Outcome(SOON, changed=changed)
     if deployment.desired_state == DesiredState.DELETED:
         return Outcome(SOON if changed else None, changed=changed)
-    return Outcome(_jittered(RESYNC), settled=True, changed=changed)
+    again = ROLLING_AGAIN if steps.is_rolling else RESYNC
+    return Outcome(_jittered(again), settled=True, changed=changed, drift=steps.drift)
 
 
 def _desired(deployment: Deployment) -> list[dict[str, Any]]:
@@ -172,33 +185,23 @@ def _desired(deployment: Deployment) -> list[dict[str, Any]]:
     return render(deployment.spec, deployment.context())
 
 
-def _observe(
-    cluster: Connection, deployment: Deployment, desired: Sequence[dict[str, Any]], claim: _Claim
-) -> list[ObservedObject]:
-    """Everything with our labels, and whatever else has the name of something wanted."""
-    namespace, labels = deployment.endpoint.namespace, naming.selector_text(deployment.name)
-    found: list[ObservedObject] = []
-    offers = deployment.endpoint.cluster.offers
-    owned = owned_kinds(offers.dynamo_versions, nim_operator=offers.nim_operator, keda=offers.keda)
-    for kind in [kind for kind in owned if kind is not CLAIM] if desired else [*owned, POD]:
-        claim.hold()
-        for body in cluster.list(kind, dict[str, Any], namespace=namespace, labels=labels):
-            # The items of a list do not say what they are.
-            found.append(ObservedObject({**body, "apiVersion": kind.api_version, "kind": kind.name}))
-    known = {(item.kind, item.name) for item in found}
-    for object in desired:
-        kind, name = kind_of(object), str(object["metadata"]["name"])
-        if (kind.name, name) in known:
-            continue
-        claim.hold()
-        foreign = cluster.get(kind, namespace, name)
-        if foreign is not None:
-            found.append(ObservedObject({**foreign, "apiVersion": kind.api_version, "kind": kind.name}))
-    return found
+def _strategy(deployment: Deployment) -> RolloutStrategy:
+    return RolloutStrategy(deployment.current.strategy) if deployment.current else RolloutStrategy.REPLACE
+
+
+def _was_whole(deployment: Deployment) -> bool:
+    """The cluster has accepted just this, and nobody wants anything newer: what is missing was removed."""
+    current, applied_at = deployment.current, deployment.applied_at
+    return (
+        current is not None
+        and applied_at is not None
+        and deployment.applied_revision == current.number
+        and deployment.changed_at <= applied_at
+    )
 
 
 def _carry_out(cluster: Connection, steps: Plan, deployment: Deployment, claim: _Claim) -> None:
-    if not (steps.prune_first or steps.apply or steps.prune):
+    if not steps.writes:
         return
     # What is wanted may have changed while we looked.
     wanted = claim.rows().filter(current=deployment.current_id, desired_state=deployment.desired_state)
@@ -211,13 +214,17 @@ def _carry_out(cluster: Connection, steps: Plan, deployment: Deployment, claim: 
         claim.hold()
         cluster.apply(step.object, manager=step.manager)
         logger.info("%s: applied %s (%s)", deployment.name, step.object["kind"], step.why)
+    for item in steps.orphan:
+        _delete(cluster, item, claim, propagation="Orphan")
+        logger.info("%s: %s is made anew, its replicas stay", deployment.name, item.kind)
     for item in steps.prune:
         _delete(cluster, item, claim)
 
 
-def _delete(cluster: Connection, item: ObservedObject, claim: _Claim) -> None:
+def _delete(cluster: Connection, item: ObservedObject, claim: _Claim, propagation: str = "") -> None:
     claim.hold()
-    cluster.delete(kind_of(item.body), item.namespace, item.name, uid=item.uid)
+    how = propagation or ("Foreground" if item.kind in _FOREGROUND else "Background")
+    cluster.delete(kind_of(item.body), item.namespace, item.name, uid=item.uid, propagation=how)
 
 
 def _failure(deployment: Deployment, error: KubeError) -> Outcome:
@@ -268,8 +275,10 @@ def _finish(deployment: Deployment, claim: _Claim, outcome: Outcome) -> float:
         "attempts": deployment.attempts + 1 if outcome.failed else 0,
     }
     if outcome.settled and deployment.current is not None:
+        policy, before = deployment.drift_policy, deployment.drift
+        facts["drift"] = drifting.remembered(before, outcome.drift, policy, now)
         facts["applied_revision"] = deployment.current.number
-        if outcome.changed or deployment.applied_revision != deployment.current.number:
+        if outcome.changed or not _was_whole(deployment):
             facts["applied_at"] = now
     if claim.rows().filter(reconcile_due_at=claim.until).update(**facts):
         return outcome.next.total_seconds()

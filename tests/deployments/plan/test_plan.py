@@ -16,7 +16,6 @@ from deployments.plan import (
     HAND_OVER_MANAGER,
     ObservedObject,
     digest,
-    live_replicas,
     plan,
     stamped,
 )
@@ -57,6 +56,7 @@ def live(*wanted: Object, **metadata: Any) -> list[ObservedObject]:
         body["status"] = {"observedGeneration": 1}
         if body["kind"] == "StatefulSet":
             body["spec"]["revisionHistoryLimit"] = 10
+            body["spec"]["updateStrategy"]["rollingUpdate"] = {"partition": 0}
             body["spec"].setdefault("replicas", 1)
             body["spec"]["template"]["spec"]["dnsPolicy"] = "ClusterFirst"
             body["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] = "IfNotPresent"
@@ -194,14 +194,6 @@ def test_our_own_object_of_an_interrupted_run_is_adopted() -> None:
     assert found.refusal is None
 
 
-def test_another_volume_size_is_refused_with_both_sizes() -> None:
-    found = plan(objects(volume="200Gi"), live(*objects()), key=KEY)
-    assert found.refusal is not None
-    assert found.refusal.code == "fixed-field"
-    assert "from 100Gi to 200Gi" in found.refusal.sentence
-    assert "back to 100Gi" in found.refusal.remedy
-
-
 def test_the_same_volume_size_in_other_words_is_no_change() -> None:
     wanted = objects(volume="1024Gi")
     found = plan(wanted, changed(live(*wanted), "StatefulSet", _as_tebibyte), key=KEY)
@@ -252,17 +244,32 @@ def test_replicas_that_were_handed_over_stay_handed_over() -> None:
 def test_deleting_goes_in_stages_and_waits_for_each() -> None:
     everything = live(*objects(autoscaling=True))
     first = plan([], everything, key=KEY)
-    assert [item.kind for item in first.prune] == ["Ingress", "HorizontalPodAutoscaler", "StatefulSet"]
-    pod = ObservedObject(
-        {"kind": "Pod", "metadata": {"name": "md-chat-0", "labels": {naming.MANAGED_BY_LABEL: "slipway"}}}
-    )
+    assert [item.kind for item in first.prune] == ["Ingress", "HorizontalPodAutoscaler"]
+    assert len(first.waiting_for) == len(everything)
     rest = [item for item in everything if item.kind in ("Service", "Secret")]
+    workload = [item for item in everything if item.kind == "StatefulSet"]
+    assert titles(plan([], [*rest, *workload], key=KEY).prune) == ["StatefulSet/md-chat"]
+    # An operator may write its own name into the label; a pod with the label of the deployment is waited for.
+    pod = ObservedObject({"kind": "Pod", "metadata": {"name": "md-chat-0"}})
     second = plan([], [*rest, pod], key=KEY)
     assert not second.prune
-    assert second.waiting_for == ("Pod/md-chat-0",)
+    assert second.waiting_for[0] == "Pod/md-chat-0"
     third = plan([], rest, key=KEY)
     assert [item.kind for item in third.prune] == ["Service", "Service", "Secret"]
     assert plan([], [], key=KEY).is_at_rest
+
+
+def test_a_route_that_does_not_go_keeps_no_workload_and_a_pod_that_does_not_go_keeps_its_data() -> None:
+    """E9: stuck terminating."""
+    stuck = {"deletionTimestamp": "2026-11-23T14:00:00Z"}
+    everything = objects()
+    routes = live(*[each for each in everything if each["kind"] == "Ingress"], **stuck)
+    rest = live(*[each for each in everything if each["kind"] != "Ingress"])
+    assert titles(plan([], [*routes, *rest], key=KEY).prune) == ["StatefulSet/md-chat"]
+    pod = ObservedObject({"kind": "Pod", "metadata": {"name": "md-chat-0", **stuck}})
+    data = [item for item in rest if item.kind != "StatefulSet"]
+    assert not plan([], [*routes, *data, pod], key=KEY).writes
+    assert len(plan([], [*routes, *data], key=KEY).prune) == len(data)
 
 
 def test_deleting_leaves_what_is_not_ours() -> None:
@@ -275,11 +282,6 @@ def test_the_digest_says_nothing_without_the_key() -> None:
     secret = next(object for object in objects() if object["kind"] == "Secret")
     assert digest(secret, KEY) == digest(copy.deepcopy(secret), KEY) != digest(secret, b"another key")
     assert "canary" not in stamped(secret, KEY)["metadata"]["annotations"][APPLIED_ANNOTATION]
-
-
-def test_the_live_number_of_replicas_is_read_from_our_own_workload() -> None:
-    assert live_replicas(live(*objects(replicas=3))) == 3
-    assert live_replicas([]) is None
 
 
 JSON = st.recursive(

@@ -137,19 +137,6 @@ def test_what_somebody_else_made_under_our_name_is_refused_and_untouched(world: 
     assert (deployment.refusal, deployment.applied_revision) == (None, 1)
 
 
-def test_a_larger_volume_is_refused_and_what_runs_stays(world: World) -> None:
-    deployment = world.create()
-    world.rest(deployment)
-    before = world.state()
-    world.revise(deployment, world.spec(volume="20Gi"))
-    world.look(deployment)
-    deployment.refresh_from_db()
-    assert deployment.refusal is not None
-    assert "from 10Gi to 20Gi" in deployment.refusal["sentence"]
-    assert deployment.applied_revision == 1
-    assert world.state() == before
-
-
 def test_a_namespace_that_does_not_exist_is_named_with_the_remedy(world: World) -> None:
     world.endpoint.namespace = "nowhere"
     world.endpoint.save()

@@ -1,0 +1,79 @@
+"""Everything that a plan for one deployment has to know of its cluster.
+
+A fixed number of requests while nothing changes: one LIST for each kind that a deployment may consist of. Pods, claims
+and storage classes are read only when the plan needs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from deployments import naming
+from deployments.kube.client import Cluster as Connection
+from deployments.kube.kinds import AUTOSCALER, CLAIM, POD, STORAGE_CLASS, Kind, kind_of, owned_kinds
+from deployments.models import Deployment
+from deployments.plan import ObservedObject
+from deployments.plan.more import needs
+
+#: Operators write their own name into the managed-by label of what they make for us.
+_BY_DEPLOYMENT_ALONE = (POD, AUTOSCALER)
+
+
+def take(
+    cluster: Connection, deployment: Deployment, desired: Sequence[dict[str, Any]], hold: Callable[[], None]
+) -> list[ObservedObject]:
+    """Everything with our labels, whatever else has the name of something wanted, and what the plan needs besides.
+
+    `hold` is called before every request, and may raise to end the work.
+    """
+    reader = _Reader(cluster, deployment, hold)
+    offers = deployment.endpoint.cluster.offers
+    owned = owned_kinds(offers.dynamo_versions, nim_operator=offers.nim_operator, keda=offers.keda)
+    found: list[ObservedObject] = []
+    for kind in [kind for kind in owned if kind is not CLAIM] if desired else [*owned, POD]:
+        found += reader.labelled(kind)
+    known = {(item.kind, item.name) for item in found}
+    for object in desired:
+        kind, name = kind_of(object), str(object["metadata"]["name"])
+        if (kind.name, name) not in known:
+            found += reader.named(kind, name)
+    asked = needs(desired, found, was_there=deployment.applied_revision > 0)
+    if asked.pods:
+        found += reader.labelled(POD)
+    if asked.claims:
+        found += reader.labelled(CLAIM)
+        found += reader.all(STORAGE_CLASS)
+    for name in asked.named_claims:
+        found += reader.named(CLAIM, name)
+    return found
+
+
+class _Reader:
+    def __init__(self, cluster: Connection, deployment: Deployment, hold: Callable[[], None]) -> None:
+        self._cluster, self._hold = cluster, hold
+        self._namespace, self._name = deployment.endpoint.namespace, deployment.name
+
+    def labelled(self, kind: Kind) -> Iterator[ObservedObject]:
+        self._hold()
+        labels = naming.selector_text(self._name)
+        if kind in _BY_DEPLOYMENT_ALONE:
+            labels = f"{naming.DEPLOYMENT_LABEL}={naming.label_value(self._name)}"
+        for body in self._cluster.list(kind, dict[str, Any], namespace=self._namespace, labels=labels):
+            yield _observed(kind, body)
+
+    def all(self, kind: Kind) -> Iterator[ObservedObject]:
+        self._hold()
+        for body in self._cluster.list(kind, dict[str, Any]):
+            yield _observed(kind, body)
+
+    def named(self, kind: Kind, name: str) -> Iterator[ObservedObject]:
+        self._hold()
+        body = self._cluster.get(kind, self._namespace, name)
+        if body is not None:
+            yield _observed(kind, body)
+
+
+def _observed(kind: Kind, body: dict[str, Any]) -> ObservedObject:
+    # The items of a list do not say what they are.
+    return ObservedObject({**body, "apiVersion": kind.api_version, "kind": kind.name})
