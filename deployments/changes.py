@@ -282,13 +282,9 @@ def _is_percentage(flat: Mapping[str, Any]) -> bool:
 
 
 def _restarts(path: str, flat: Mapping[str, Any]) -> bool:
-    return path.startswith(_RESTARTS) or (path == "engine.volume" and not _grows(flat))
-
-
-def _grows(flat: Mapping[str, Any]) -> bool:
-    """Whether the claims are ours to enlarge; an operator makes its own from what its object says."""
-    by_operator = flat.get("engine.runner") == NimRunner.OPERATOR
-    return flat.get("engine.kind") != Engine.DYNAMO and not by_operator
+    # Dynamo's volumes are made with each pod; all others are claims that grow by themselves.
+    made_anew = path == "engine.volume" and flat.get("engine.kind") == Engine.DYNAMO
+    return made_anew or path.startswith(_RESTARTS)
 
 
 def _effect(path: str, flat: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import yaml
@@ -10,9 +11,10 @@ from deployments.context import ModelSource, RenderContext
 from deployments.manifests import render
 from deployments.models import CatalogModel, Endpoint
 from deployments.spec import DeploymentSpec
-from deployments.vocabulary import TlsMode
+from deployments.vocabulary import RolloutStrategy, TlsMode
 
 HIDDEN = "••••••••"
+_NEW = "another value"
 
 
 def manifests(
@@ -23,21 +25,59 @@ def manifests(
     source: ModelSource,
     revision: int,
     stopped: bool = False,
+    strategy: RolloutStrategy = RolloutStrategy.REPLACE,
+    restarted_at: str = "",
 ) -> str:
     """The objects as one YAML stream, every secret value masked. Raises EngineNotOffered."""
-    context = RenderContext(
+    made = context(
+        spec,
+        model,
+        endpoint,
+        source=source,
+        revision=revision,
+        stopped=stopped,
+        strategy=strategy,
+        restarted_at=restarted_at,
+    )
+    objects = [_masked(manifest) for manifest in render(spec, made)]
+    return yaml.safe_dump_all(objects, sort_keys=False, allow_unicode=True, width=100)
+
+
+def context(
+    spec: DeploymentSpec,
+    model: CatalogModel,
+    endpoint: Endpoint,
+    *,
+    source: ModelSource,
+    revision: int,
+    stopped: bool = False,
+    strategy: RolloutStrategy = RolloutStrategy.REPLACE,
+    restarted_at: str = "",
+    new_secrets: Collection[str] = (),
+    checksum_key: bytes = b"",
+) -> RenderContext:
+    """What rendering needs, with a stand-in for every secret; those of `new_secrets` have another one.
+
+    A checksum key makes replicas differ where a secret does, for comparing objects that nobody is shown.
+    """
+    cluster = endpoint.cluster
+    return RenderContext(
         namespace=endpoint.namespace,
         source=source,
         exposure=endpoint.exposure,
         revision=revision,
         stopped=stopped,
         weights_token=HIDDEN if model.weights_token_set_at else None,
-        secret_values=dict.fromkeys(spec.secret_names, HIDDEN),
+        secret_values={name: _NEW if name in new_secrets else HIDDEN for name in spec.secret_names},
+        checksum_key=checksum_key,
+        ngc_key=HIDDEN if model.ngc_key_set_at or cluster.ngc_key_set_at else None,
+        pull_secret=endpoint.pull_secret,
         tls_pair=(endpoint.tls_certificate, HIDDEN) if endpoint.tls == TlsMode.PEM else None,
         storage_class=endpoint.storage_class or None,
+        strategy=strategy,
+        restarted_at=restarted_at,
+        offers=cluster.offers,
     )
-    objects = [_masked(manifest) for manifest in render(spec, context)]
-    return yaml.safe_dump_all(objects, sort_keys=False, allow_unicode=True, width=100)
 
 
 def _masked(manifest: dict[str, Any]) -> dict[str, Any]:

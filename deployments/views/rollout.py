@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpResponse
@@ -14,19 +14,18 @@ from django.views.decorators.http import require_safe
 from console.access import Permission, requires
 from console.http import Request, page
 from console.presentation import figures, times
-from deployments import gpus, log_reading, naming
+from deployments import gpus, log_reading, naming, usual_times
 from deployments.listing import shared_text
-from deployments.models import Deployment, Transition
+from deployments.models import Deployment
 from deployments.spec import DeploymentSpec
 from deployments.standing import Standing, observation_of
-from deployments.timeline import Change, expected, spent, steps
+from deployments.timeline import Change, spent, steps
 from deployments.views.frame import find, head
 from deployments.vocabulary import DesiredState, Phase, Sharing, TlsMode, Tone
 
 EVERY_WHILE_MOVING = 2
 EVERY = 15
 MOST_CHANGES = 200
-MOST_HISTORY = 400
 EVENTS_SHOWN = 8
 LINES_SHOWN = 8
 
@@ -43,7 +42,7 @@ def detail(request: Request, name: str) -> HttpResponse:
     spec, seen = deployment.spec, observation_of(deployment)
     details: Mapping[str, Any] = seen.details or {}
     number, changes = _changes(deployment, standing)
-    median, rollouts = _expected(deployment, number)
+    median, rollouts = usual_times.of(deployment, leave_out=number)
     timeline = steps(changes, standing.phase, now, expected=median, note=standing.sentence)
     began = changes[0].at if changes else deployment.changed_at
     context = head(deployment, standing, "deployment_detail", now) | {
@@ -110,17 +109,6 @@ def _changes(deployment: Deployment, standing: Standing) -> tuple[int, list[Chan
     if changes[0].after is not Phase.QUEUED and began < changes[0].at:
         changes.insert(0, Change(began, Phase.QUEUED))
     return shown, changes
-
-
-def _expected(deployment: Deployment, number: int) -> tuple[dict[Phase, timedelta], int]:
-    """Medians over the latest rollouts of the same model, this one left out."""
-    history = (
-        Transition.objects.filter(deployment__model=deployment.model_id)
-        .exclude(deployment=deployment, revision=number)
-        .order_by("-at", "-id")
-        .values_list("at", "after", "deployment_id", "revision")[:MOST_HISTORY]
-    )
-    return expected(Change(at, Phase(after), (owner, revision)) for at, after, owner, revision in history)
 
 
 def _diagnosis_facts(
