@@ -72,6 +72,8 @@ class Surroundings:
     volume_bytes: int | None = None
     # Whether /dev/shm is a memory volume and not the runtime's 64 MiB.
     shared_memory: bool = True
+    # Whether the container's user may write where the weights go.
+    cache_writable: bool = True
     # Models whose weights are already on that volume.
     cached: frozenset[str] = field(default_factory=frozenset)
 

@@ -33,6 +33,7 @@ from deployments.sandbox.engine_requests import (
 )
 from deployments.sandbox.engine_text import embedding, relevance, tokenize
 from deployments.sandbox.exchange import Exchange
+from deployments.sandbox.nim_api import KEPT, NimApi
 from deployments.sandbox.weights import EMBED, GENERATE, RERANK
 
 _GUARDED = ("/v1", "/v2", "/inference", "/cohere")
@@ -51,13 +52,10 @@ class EngineApi:
         get, post = "GET", "POST"
         self._routes: dict[str, dict[str, Handler]] = {
             "/health": {get: self._health},
-            "/v1/health/live": {get: self._health},
-            "/v1/health/ready": {get: self._health},
             "/ping": {get: self._health, post: self._health},
             "/version": {get: self._version},
             "/load": {get: self._server_load},
             "/metrics": {get: self._metrics},
-            "/v1/metrics": {get: self._metrics},
             "/v1/models": {get: self._models},
             "/tokenize": {post: self._tokenize},
             "/sandbox/load": {post: self._set_load},
@@ -73,6 +71,14 @@ class EngineApi:
             self._routes["/v1/embeddings"] = {post: self._embed}
         elif task == RERANK:
             self._routes |= {path: {post: self._rerank} for path in ("/rerank", "/v1/rerank", "/v2/rerank")}
+
+        if core.config.flavour.startswith("nim"):
+            kept = {
+                path: self._routes[path]
+                for path in self._routes
+                if path in KEPT or path.startswith("/sandbox/")
+            }
+            self._routes = NimApi(core).routes() | kept
 
     async def answer(self, exchange: Exchange) -> None:
         """Answer one request and count it."""
@@ -143,7 +149,7 @@ class EngineApi:
                 "id": name,
                 "object": "model",
                 "created": int(time.time()),
-                "owned_by": "vllm",
+                "owned_by": "system" if config.flavour == "nim1" else "vllm",
                 "root": config.root,
                 "parent": None,
                 "max_model_len": config.max_model_len,

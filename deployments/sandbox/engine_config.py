@@ -39,6 +39,9 @@ class EngineConfig:
     per_request_metrics: bool = False
     request_id_headers: bool = False
     load_tracking: bool = False
+    # Whose routes and metrics: `vllm`, or `nim1` and `nim2` for NVIDIA's packaging, whose version is `release`.
+    flavour: str = "vllm"
+    release: str = ""
 
     @property
     def name(self) -> str:

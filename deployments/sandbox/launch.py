@@ -42,9 +42,9 @@ def launch(
     command = [expand(str(word), env) for word in container.get("command") or []]
     arguments = [expand(str(word), env) for word in container.get("args") or []]
     argv = split_shell([*command, *arguments] if command else arguments)
-    claim = _weights_claim(
-        store, pod, container, env.get("HF_HOME", _NIM_CACHE if image.serves_nim else _DEFAULT_CACHE)
-    )
+    variable, folder = ("NIM_CACHE_PATH", _NIM_CACHE) if image.serves_nim else ("HF_HOME", _DEFAULT_CACHE)
+    weights = env.get(variable, folder)
+    claim = _weights_claim(store, pod, container, weights)
     limits = (container.get("resources") or {}).get("limits") or {}
     node = store.get("nodes", None, pod["spec"].get("nodeName") or "")
     labels = (node or {"metadata": {}})["metadata"].get("labels") or {}
@@ -58,6 +58,7 @@ def launch(
         memory_limit_bytes=to_bytes(str(limits["memory"])) if "memory" in limits else None,
         volume_bytes=int(capacity(claim)) if claim else None,
         shared_memory=_has_shared_memory(pod, container),
+        cache_writable=_is_writable(pod, container, weights),
         cached=frozenset(cached.get(claim["metadata"]["uid"], ())) if claim else frozenset(),
     )
     if image.serves_nim:
@@ -93,16 +94,39 @@ def _check_user(pod: Object, container: dict[str, Any], image: Image) -> None:
 
 def _weights_claim(store: Store, pod: Object, container: dict[str, Any], path: str) -> Object | None:
     """The claim behind the mount that holds `path`."""
-    best, found = "", ""
+    _mount, volume = _mounted_at(pod, container, path)
+    if not volume.get("persistentVolumeClaim"):
+        return None
+    name = volume["persistentVolumeClaim"]["claimName"]
+    return store.get("persistentvolumeclaims", pod["metadata"]["namespace"], name)
+
+
+def _mounted_at(pod: Object, container: dict[str, Any], path: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The innermost mount that holds `path` and its volume; two empty mappings when nothing is mounted there."""
+    found: dict[str, Any] = {}
     for mount in container.get("volumeMounts") or []:
         folder = mount["mountPath"].rstrip("/")
-        if (path == folder or path.startswith(folder + "/")) and len(folder) > len(best):
-            best, found = folder, mount["name"]
+        inside = path == folder or path.startswith(folder + "/")
+        if inside and len(folder) > len(found.get("mountPath", "").rstrip("/")):
+            found = mount
     for volume in pod["spec"].get("volumes") or []:
-        if volume["name"] == found and volume.get("persistentVolumeClaim"):
-            name = volume["persistentVolumeClaim"]["claimName"]
-            return store.get("persistentvolumeclaims", pod["metadata"]["namespace"], name)
-    return None
+        if found and volume["name"] == found["name"]:
+            return found, volume
+    return {}, {}
+
+
+def _is_writable(pod: Object, container: dict[str, Any], path: str) -> bool:
+    """Whether the container's user may write to a path: a fresh disk belongs to root until fsGroup hands it over."""
+    shared, own = pod["spec"].get("securityContext") or {}, container.get("securityContext") or {}
+    mount, volume = _mounted_at(pod, container, path)
+    if not mount:
+        return not own.get("readOnlyRootFilesystem")
+    claim = volume.get("persistentVolumeClaim")
+    if mount.get("readOnly") or (claim and claim.get("readOnly")):
+        return False
+    if not claim:
+        return True
+    return own.get("runAsUser", shared.get("runAsUser")) == 0 or "fsGroup" in shared
 
 
 def _has_shared_memory(pod: Object, container: dict[str, Any]) -> bool:

@@ -1,8 +1,9 @@
 """Which container images exist, how large they are, and what a registry answers for the others.
 
 The sandbox pulls nothing. It decides from the reference alone, the way a real registry would: published tags of
-the vLLM image (at any host that mirrors it) and a few well-known small images are there, NVIDIA's registry wants
-a login, private paths refuse anonymous pulls, and hosts called `unreachable.*` do not answer.
+the vLLM image (at any host that mirrors it) and a few well-known small images are there, NVIDIA's registry has
+rules of its own (`ngc_registry.py`), private paths refuse anonymous pulls, and hosts called `unreachable.*` do not
+answer.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from deployments.sandbox import ngc_registry
 from deployments.sandbox.settings import GIB
 
 _REFERENCE = re.compile(
@@ -23,7 +25,6 @@ _REFERENCE = re.compile(
 )
 _MIB = 1024**2
 _VLLM_SIZE = 11 * GIB
-_NIM_SIZE = 14 * GIB
 _SMALL = {
     "library/busybox": 2 * _MIB,
     "library/nginx": 72 * _MIB,
@@ -31,8 +32,6 @@ _SMALL = {
     "curlimages/curl": 12 * _MIB,
 }
 VLLM_TAGS = frozenset(f"v0.{minor}.{patch}" for minor in range(26, 34) for patch in (0, 1)) | {"latest"}
-_LOGIN_HOST = "nvcr.io"
-_LOGIN_USER = "$oauthtoken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class Image:
     @property
     def serves_nim(self) -> bool:
         """Whether this is one of NVIDIA's packaged models."""
-        return self.host == _LOGIN_HOST and self.path.startswith("nim/")
+        return self.host == ngc_registry.HOST and ngc_registry.is_packaged_model(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,37 +91,45 @@ def pull(image: Image, pull_secrets: Iterable[dict[str, object]] = ()) -> Pull:
     if image.host.endswith(".invalid"):
         request = f'failed to do request: Head "https://{image.host}/v2/{image.path}/manifests/{image.tag}"'
         return Pull(error=f"{resolve}: {request}: dial tcp: lookup {image.host}: no such host")
-    if _wants_login(image) and not _logged_in(image, pull_secrets):
-        scope = f"scope=repository%3A{image.path.replace('/', '%2F')}%3Apull"
-        answer = f"unexpected status from GET request to https://{image.host}/token?{scope}: 401 Unauthorized"
-        return Pull(error=f"{resolve}: failed to authorize: failed to fetch anonymous token: {answer}")
+    refusal = _refusal(image, pull_secrets)
+    if refusal:
+        return Pull(error=f"{resolve}: {refusal}")
     size = _size(image)
     if size is None:
         return Pull(error=f"rpc error: code = NotFound desc = {resolve}: {image.name}: not found")
     return Pull(size=size)
 
 
-def _wants_login(image: Image) -> bool:
-    return image.host == _LOGIN_HOST or "private" in image.path.split("/")[:-1]
+def _refusal(image: Image, pull_secrets: Iterable[dict[str, object]]) -> str:
+    """Why the registry lets nobody in with these secrets; empty when it does."""
+    if image.host == ngc_registry.HOST:
+        if not ngc_registry.wants_login(image.path, image.tag):
+            return ""
+        logins = (_login(image, secret) for secret in pull_secrets)
+        keys = [password for user, password in logins if user == ngc_registry.USER and password]
+        return ngc_registry.refusal(image.path, keys)
+    if "private" not in image.path.split("/")[:-1]:
+        return ""
+    if any(all(_login(image, secret)) for secret in pull_secrets):
+        return ""
+    scope = f"scope=repository%3A{image.path.replace('/', '%2F')}%3Apull"
+    answer = f"unexpected status from GET request to https://{image.host}/token?{scope}: 401 Unauthorized"
+    return f"failed to authorize: failed to fetch anonymous token: {answer}"
 
 
 def _size(image: Image) -> int | None:
+    if image.host == ngc_registry.HOST:
+        return ngc_registry.size_of(image.path, image.tag, image.digest)
     if image.serves_vllm:
         return _VLLM_SIZE if image.digest or image.tag in VLLM_TAGS else None
-    if image.host == _LOGIN_HOST:
-        known = bool(image.digest) or image.tag == "latest" or re.match(r"v?\d+\.\d+", image.tag) is not None
-        return _NIM_SIZE if known else None
     return _SMALL.get(image.path)
 
 
-def _logged_in(image: Image, pull_secrets: Iterable[dict[str, object]]) -> bool:
-    return any(_opens(image, secret) for secret in pull_secrets)
-
-
-def _opens(image: Image, secret: dict[str, object]) -> bool:
+def _login(image: Image, secret: dict[str, object]) -> tuple[str, str]:
+    """User and password that a secret has for the image's host; empty strings for a secret of another kind."""
     data = secret.get("data")
     if secret.get("type") != "kubernetes.io/dockerconfigjson" or not isinstance(data, dict):
-        return False
+        return "", ""
     try:
         document = json.loads(base64.b64decode(data.get(".dockerconfigjson") or "", validate=True))
         entry = document["auths"][image.host]
@@ -130,7 +137,5 @@ def _opens(image: Image, secret: dict[str, object]) -> bool:
         if not user and entry.get("auth"):
             user, _, password = base64.b64decode(entry["auth"], validate=True).decode().partition(":")
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error):
-        return False
-    if image.host == _LOGIN_HOST and user != _LOGIN_USER:
-        return False
-    return bool(user and password)
+        return "", ""
+    return str(user or ""), str(password or "")
