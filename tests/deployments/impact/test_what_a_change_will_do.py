@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from deployments.context import ModelSource, RenderContext
+from deployments.context import ClusterOffers, ModelSource, RenderContext
 from deployments.facts import ClusterFacts, GpuNode
 from deployments.impact import Impact, Situation, Touch, impact
 from deployments.manifests import render
@@ -51,6 +51,7 @@ def objects(spec: DeploymentSpec, revision: int = 1, secret: str = "kept") -> li
         revision=revision,
         secret_values=dict.fromkeys(spec.secret_names, secret),
         checksum_key=b"key",
+        offers=ClusterOffers(prometheus_url="http://prometheus"),
     )
     return render(spec, context)
 
