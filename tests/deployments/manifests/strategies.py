@@ -1,10 +1,34 @@
 """Deployments that a valid document could describe, for hypothesis."""
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
-from deployments.context import Exposure, ModelSource, RenderContext, SizingFacts
-from deployments.spec import Autoscaling, DeploymentSpec, EngineSpec, Gpu, Resources, Variable
-from deployments.vocabulary import Engine, Routing, ScalingMetric, SourceKind, TlsMode, UseCase
+from deployments.context import ClusterOffers, Exposure, ModelSource, RenderContext, SizingFacts
+from deployments.spec import (
+    Autoscaling,
+    DeploymentSpec,
+    DynamoSpec,
+    EngineSpec,
+    Gpu,
+    NimSpec,
+    Resources,
+    Variable,
+    Workers,
+)
+from deployments.vocabulary import (
+    DynamoBackend,
+    DynamoMode,
+    Engine,
+    NimRunner,
+    RolloutStrategy,
+    Routing,
+    ScalingMetric,
+    SourceKind,
+    TlsMode,
+    UseCase,
+)
+from tests.deployments.manifests.semantics import ELSEWHERE
 
 NAMES = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,46}[a-z0-9])?", fullmatch=True)
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40)
@@ -17,15 +41,42 @@ VARIABLES = st.builds(
     TEXT,
     st.booleans(),
 )
-ENGINES = st.builds(
+ANY_ENGINE = {
+    "replicas": st.integers(0, 64),
+    "volume": st.sampled_from(["1Gi", "100Gi", "1.5Ti", "500G"]),
+    "arguments": st.lists(TEXT.filter(bool), max_size=4).map(tuple),
+}
+VLLM = st.builds(
     EngineSpec,
     kind=st.just(Engine.VLLM),
     image=st.sampled_from(["vllm/vllm-openai", "registry.example.com:5000/team/vllm"]),
     tag=st.sampled_from(["v0.33.0", "sha256:" + "ab" * 32]),
-    replicas=st.integers(0, 64),
-    volume=st.sampled_from(["1Gi", "100Gi", "1.5Ti", "500G"]),
-    arguments=st.lists(TEXT.filter(bool), max_size=4).map(tuple),
+    **ANY_ENGINE,
 )
+NIM = st.builds(
+    EngineSpec,
+    kind=st.just(Engine.NIM),
+    image=st.sampled_from(["nvcr.io/nim/meta/llama-3.1-8b-instruct", "registry.example.com/llama"]),
+    tag=st.sampled_from(["2.0.12", "latest"]),
+    nim=st.builds(NimSpec, st.sampled_from(["", "vllm-bf16-tp1-pp1"]), st.sampled_from(list(NimRunner))),
+    **ANY_ENGINE,
+)
+WORKERS = st.builds(Workers, st.integers(1, 8), st.none() | st.integers(1, 8))
+DYNAMO = st.builds(
+    EngineSpec,
+    kind=st.just(Engine.DYNAMO),
+    image=st.just("nvcr.io/nvidia/ai-dynamo/vllm-runtime"),
+    tag=st.just("1.3.1"),
+    dynamo=st.builds(
+        DynamoSpec,
+        st.sampled_from(list(DynamoMode)),
+        st.sampled_from([DynamoBackend.VLLM, DynamoBackend.SGLANG]),
+        WORKERS,
+        WORKERS,
+    ),
+    **ANY_ENGINE,
+)
+ENGINES = VLLM | NIM | DYNAMO
 RESOURCES = st.builds(
     Resources,
     cpu_request=st.sampled_from(["500m", "4", "1.5"]),
@@ -61,6 +112,11 @@ SOURCES = st.sampled_from(
         ModelSource("weights", kind=SourceKind.VOLUME),
     ]
 )
+OFFERS = st.builds(
+    ClusterOffers,
+    dynamo_versions=st.sampled_from([("v1beta1", "v1alpha1"), ("v1alpha1",)]),
+    prometheus_url=st.just("http://prometheus.monitoring:9090"),
+)
 EXPOSURES = st.builds(
     Exposure,
     hostname=st.just("llm.example.com"),
@@ -74,9 +130,20 @@ EXPOSURES = st.builds(
 @st.composite
 def deployments(draw: st.DrawFn) -> tuple[DeploymentSpec, RenderContext]:
     spec = draw(SPECS)
+    kind = spec.engine.kind
+    operated = spec.engine.nim is not None and spec.engine.nim.runner is NimRunner.OPERATOR
+    if operated and spec.autoscaling.metric.is_of_engine:
+        # Refused: the operator knows CPU and memory only.
+        spec = replace(spec, autoscaling=replace(spec.autoscaling, metric=ScalingMetric.CPU))
+    hub = st.just(ModelSource("org/model", revision="main"))
     context = RenderContext(
         namespace=draw(NAMES),
-        source=draw(SOURCES),
+        source=draw(SOURCES if kind is Engine.VLLM else hub),
+        ngc_key=draw(TEXT if operated else st.none() | TEXT),
+        strategy=draw(st.sampled_from([RolloutStrategy.REPLACE, RolloutStrategy.SURGE])),
+        restarted_at=draw(st.sampled_from(["", "2026-11-23T10:00:00+00:00"])),
+        pull_secret=draw(st.sampled_from(["", ELSEWHERE])),
+        offers=draw(OFFERS),
         exposure=draw(EXPOSURES),
         revision=draw(st.integers(1, 10**6)),
         stopped=draw(st.booleans()),
@@ -88,5 +155,6 @@ def deployments(draw: st.DrawFn) -> tuple[DeploymentSpec, RenderContext]:
         registry_credentials=draw(st.none() | TEXT),
         tls_pair=draw(st.none() | st.tuples(TEXT, TEXT)),
         storage_class=draw(st.none() | NAMES),
+        offers=ClusterOffers(prometheus_url="http://prometheus.monitoring:9090"),
     )
     return spec, context
