@@ -155,6 +155,5 @@ def deployments(draw: st.DrawFn) -> tuple[DeploymentSpec, RenderContext]:
         registry_credentials=draw(st.none() | TEXT),
         tls_pair=draw(st.none() | st.tuples(TEXT, TEXT)),
         storage_class=draw(st.none() | NAMES),
-        offers=ClusterOffers(prometheus_url="http://prometheus.monitoring:9090"),
     )
     return spec, context
