@@ -149,8 +149,8 @@ class Look:
             if told := scaling.remark(seen.autoscaler, seen.scaled_object):
                 yield told
             yield from growth.remarks(seen.claims, seen.spec.engine.volume)
-            surplus = len([replica for replica in self.staying if replica.status.extra])
-            if surplus and self.is_full:
+            surplus = len(self.staying) - self.wanted
+            if surplus > 0 and self.is_full:
                 yield f"{replicas_text(surplus)} more than wanted {'runs' if surplus == 1 else 'run'}."
         for replica in self.replicas:
             if replica.is_going and self.now - (replica.going_since or self.now) > STUCK_AFTER:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from deployments import naming, quantity
+from deployments import naming
 from deployments.diagnosis import containers, images, scheduling, storage
 from deployments.diagnosis.finding import Finding, latest
 from deployments.kube.decode import ContainerStatus, Event, Pod
@@ -59,7 +59,7 @@ def look_at(pod: Pod, seen: Seen, now: datetime, *, extra: bool = False) -> Repl
             node=pod.spec.node_name,
             restarts=main.restart_count if main else 0,
             since=going_since or since,
-            gpus=gpus_of(pod, seen.spec.resources.gpu.resource),
+            gpus=pod.takes(seen.spec.resources.gpu.resource),
             role=pod.metadata.label(naming.ROLE_LABEL),
             extra=extra,
             container=main.name if main and len(pod.spec.containers) > 1 else "",
@@ -129,23 +129,11 @@ def _pull_began(status: ContainerStatus) -> bool:
 def engine_container(pod: Pod) -> ContainerStatus | None:
     """The engine's container: by its name, else the first one that the pod's spec names."""
     statuses = pod.status.container_statuses or ()
+    if len(statuses) < 2:
+        return statuses[0] if statuses else None
     names = [container.name for container in pod.spec.containers]
     wanted = next((name for name in _ENGINE if name in names), names[0] if names else "")
-    return next((status for status in statuses if status.name == wanted), statuses[0] if statuses else None)
-
-
-def gpus_of(pod: Pod, resource: str) -> int:
-    """How many GPUs the pod takes: the sum over its containers."""
-    total = 0
-    for container in pod.spec.containers:
-        demands = container.resources
-        amount = (demands.limits or {}).get(resource) if demands else None
-        if amount is not None:
-            try:
-                total += int(quantity.parse(str(amount)))
-            except ValueError:
-                continue
-    return total
+    return next((status for status in statuses if status.name == wanted), statuses[0])
 
 
 def _is_after(one: Event, other: Event) -> bool:

@@ -10,6 +10,7 @@ from deployments.diagnosis import logs
 from deployments.diagnosis.finding import Finding, Rank, brief, latest
 from deployments.kube.decode import Container, ContainerStatus, Event, Pod, Terminated
 from deployments.spec import DeploymentSpec
+from deployments.vocabulary import Engine
 
 #: A replica that does not answer its readiness probe may be busy for a moment.
 PROBE_GRACE = timedelta(seconds=60)
@@ -132,23 +133,24 @@ def _crash(
     if ended.reason in ("StartError", "ContainerCannotRun"):
         return _start(ended.message, spec)
     if ended.reason == "OOMKilled":
-        sentence = (
-            f"The engine ran out of host memory: its limit of {spec.resources.memory_limit} is too low"
-            f"{_restarts(status)}."
-        )
+        container = pod.container(status.name)
+        limits = container.resources.limits if container and container.resources else None
+        limit = (limits or {}).get("memory", spec.resources.memory_limit)
+        sentence = f"The engine ran out of host memory: its limit of {limit} is too low{_restarts(status)}."
         remedy = "Raise the memory limit. This is the node's memory, not the GPU's."
         return Finding(Rank.CRASH, "oom", sentence, remedy, since)
     lines = log or tuple(ended.message.splitlines())
-    known = logs.recognise(lines)
+    known = logs.recognise(lines, spec.engine.kind)
     if known is not None:
         cause, _line = known
         return Finding(Rank.CRASH, cause.code, cause.sentence, cause.remedy, since)
     if _startup_ran_out(ended, events):
-        container = next((c for c in pod.spec.containers if c.name == status.name), None)
-        budget = startup_budget(container)
+        budget = startup_budget(pod.container(status.name))
         within = f" within {_minutes(budget)}" if budget else " in time"
         sentence = f"The model was not loaded{within}, so the replica was stopped{_restarts(status)}."
-        remedy = "Raise VLLM_ENGINE_READY_TIMEOUT_S, and check how fast the weights are loaded."
+        remedy = "Check how fast the weights are loaded, and whether the replica's volume keeps them."
+        if spec.engine.kind is Engine.VLLM:
+            remedy = "Raise VLLM_ENGINE_READY_TIMEOUT_S, and check how fast the weights are loaded."
         return Finding(Rank.PROBE, "startup-budget", sentence, remedy, since)
     killing = latest(events, "Killing")
     if killing is not None and "failed liveness probe" in (killing.message or ""):

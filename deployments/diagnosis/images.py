@@ -12,6 +12,8 @@ from deployments.kube.decode import ContainerStatus, Event
 #: A registry that does not answer is often back at once; a missing tag is not.
 GRACE = timedelta(seconds=30)
 
+NVIDIA = "nvcr.io"
+
 _REASONS = {
     "ErrImagePull",
     "ImagePullBackOff",
@@ -53,16 +55,15 @@ def find(
         return _finding("image-disk", sentence, "Free space on the node's image disk, or make it larger.")
     if "does not exist" in told and _UNAUTHORISED.search(told):
         sentence = f"Cannot pull {reference}: the repository does not exist, or needs credentials."
-        return _finding(
-            "image-unauthorised", sentence, f"Check the image; give the cluster credentials for {host}."
-        )
+        remedy = f"Check the image; {_lower(_credentials(host))}"
+        return _finding("image-unauthorised", sentence, remedy)
     if _ABSENT.search(told):
         sentence = f"Cannot pull {reference}: the image or tag does not exist."
         return _finding("image-not-found", sentence, _CHECK)
     if _UNAUTHORISED.search(told):
         status_code = "403 forbidden" if "403" in told else "401 unauthorised"
         sentence = f"Cannot pull {reference}: {status_code}."
-        return _finding("image-unauthorised", sentence, f"Give the cluster credentials for {host}.")
+        return _finding("image-unauthorised", sentence, _credentials(host))
     if _SILENT.search(told):
         sentence = f"Cannot pull {reference}: the node does not reach {host}."
         remedy = "Check the nodes' network, proxy and certificates, or mirror the image."
@@ -80,6 +81,19 @@ def registry_of(reference: str) -> str:
     if slash and ("." in first or ":" in first or first == "localhost"):
         return first
     return "docker.io"
+
+
+def _credentials(host: str) -> str:
+    if host == NVIDIA:
+        return (
+            "Set a valid NGC key for the cluster or the model: nvcr.io takes it as the password of the user "
+            "$oauthtoken, and the key needs access to this image."
+        )
+    return f"Give the cluster credentials for {host}."
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def _finding(

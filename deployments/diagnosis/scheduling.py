@@ -44,7 +44,7 @@ def find(pod: Pod, events: Sequence[Event], spec: DeploymentSpec) -> Finding | N
         return Finding(Rank.SCHEDULING, "gated", sentence, "Ask who set the gate to remove it.")
     since = condition.last_transition_time or pod.metadata.creation_timestamp
     total, shortages = parse(message)
-    sentence, remedy, code = _explain(message, total, shortages, spec)
+    sentence, remedy, code = _explain(pod, message, total, shortages, spec)
     rank = Rank.STORAGE if code == "volume" else Rank.SCHEDULING
     grace = VOLUME_GRACE if code == "volume" else GRACE
     growing = latest(events, "TriggeredScaleUp")
@@ -69,20 +69,25 @@ def parse(message: str) -> tuple[int, tuple[Shortage, ...]]:
 
 
 def _explain(
-    message: str, total: int, shortages: Sequence[Shortage], spec: DeploymentSpec
+    pod: Pod, message: str, total: int, shortages: Sequence[Shortage], spec: DeploymentSpec
 ) -> tuple[str, str, str]:
     """(sentence, remedy, code), by what is most worth telling."""
     gpu = spec.resources.gpu
     by_reason = {shortage.reason: shortage for shortage in shortages}
     rest = _others(shortages, f"Insufficient {gpu.resource}")
     if short := by_reason.get(f"Insufficient {gpu.resource}"):
-        needed = f"{gpu.count} GPU" + ("s" if gpu.count > 1 else "")
+        count = pod.takes(gpu.resource) or gpu.count
+        needed = f"{count} GPU" + ("s" if count > 1 else "")
         sentence = (
             f"Not enough GPUs: a replica needs {needed} free on one node, and {_nodes(short.nodes, total)}"
             f" {'has' if short.nodes == 1 else 'have'} too few.{rest}"
         )
         return sentence, "Free GPUs, add a node, or ask for fewer GPUs or replicas.", "gpu"
-    asked = {"memory": spec.resources.memory_request, "cpu": f"{spec.resources.cpu_request} CPUs"}
+    # Pods of one deployment may differ: Dynamo's frontend asks for less than its workers.
+    asked = {
+        "memory": pod.asks("memory") or spec.resources.memory_request,
+        "cpu": f"{pod.asks('cpu') or spec.resources.cpu_request} CPUs",
+    }
     for resource in ("memory", "cpu", "ephemeral-storage"):
         if short := by_reason.get(f"Insufficient {resource}"):
             rest = _others(shortages, f"Insufficient {resource}")

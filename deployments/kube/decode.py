@@ -124,6 +124,24 @@ class Pod(Part, frozen=True):
     def condition(self, type: str) -> Condition | None:
         return next((c for c in self.status.conditions or () if c.type == type), None)
 
+    def container(self, name: str) -> Container | None:
+        return next((container for container in self.spec.containers if container.name == name), None)
+
+    def takes(self, resource: str) -> int:
+        """How many devices of this name its containers take together; devices come in whole numbers."""
+        total = 0
+        for container in self.spec.containers:
+            limits = container.resources.limits if container.resources else None
+            amount = str(limits.get(resource, "")) if limits else ""
+            if amount.isascii() and amount.isdigit():
+                total += int(amount)
+        return total
+
+    def asks(self, resource: str) -> str:
+        """What its first container requests, as a quantity; empty when that is not told."""
+        demands = self.spec.containers[0].resources if self.spec.containers else None
+        return str((demands.requests or {}).get(resource, "")) if demands else ""
+
     @property
     def is_ready(self) -> bool:
         """Serving: ready, and not on its way out."""
