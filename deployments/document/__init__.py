@@ -25,6 +25,7 @@ from deployments.document.engine import (
 from deployments.document.parts import InvalidDocument, Problem, Section
 from deployments.document.sections import (
     MOST_VARIABLES,
+    THRESHOLDS,
     read_autoscaling,
     read_environment,
     read_pricing,
@@ -46,6 +47,7 @@ __all__ = [
     "KIND",
     "MOST_VARIABLES",
     "SECTIONS",
+    "THRESHOLDS",
     "InvalidDocument",
     "Problem",
     "across_sections",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from deployments import rules
 from deployments.document.parts import Problem, Section, rows
 from deployments.environment import judge as judge_variable
@@ -20,6 +23,14 @@ from deployments.spec import (
 from deployments.vocabulary import Engine, RolloutStrategy, ScalingMetric, Sharing
 
 MOST_VARIABLES = 100
+#: Where a threshold is left out. Few wait in a healthy queue; an H100 answers dozens of requests at once.
+THRESHOLDS = {
+    ScalingMetric.CPU: 80,
+    ScalingMetric.MEMORY: 80,
+    ScalingMetric.KV_CACHE: 80,
+    ScalingMetric.REQUESTS_WAITING: 5,
+    ScalingMetric.CONCURRENCY: 32,
+}
 
 
 def read_resources(raw: object, at: str, problems: list[Problem]) -> Resources | None:
@@ -52,7 +63,10 @@ def read_resources(raw: object, at: str, problems: list[Problem]) -> Resources |
 
 
 def read_autoscaling(raw: object, at: str, problems: list[Problem]) -> Autoscaling | None:
-    """enabled, minReplicas, maxReplicas, metric and threshold; the rest is kept while it is off."""
+    """enabled, minReplicas, maxReplicas, metric and threshold; the rest is kept while it is off.
+
+    The threshold is in percent or in requests, by metric; left out, it is one that is worth trying.
+    """
     part = Section(
         {} if raw is None else raw,
         at,
@@ -63,10 +77,15 @@ def read_autoscaling(raw: object, at: str, problems: list[Problem]) -> Autoscali
     low = part.value("minReplicas", rules.whole(1, 64, "replicas"), 1)
     high = part.value("maxReplicas", rules.whole(1, 64, "replicas"), 4)
     metric = part.value("metric", rules.choice(ScalingMetric), ScalingMetric.CPU)
-    threshold = part.value("threshold", rules.whole(1, 100, "percent"), 80)
+    # Of an unknown metric no threshold can be judged.
+    threshold = part.value("threshold", _threshold(metric), THRESHOLDS[metric]) if metric else 0
     if not part.failed and low > high:
         part.note("maxReplicas", f"{high} is below the minimum of {low}. Enter {low} or more.")
     return None if part.failed else Autoscaling(enabled, low, high, metric, threshold)
+
+
+def _threshold(metric: ScalingMetric) -> Callable[[Any], int]:
+    return rules.whole(1, 100, "percent") if metric.is_percentage else rules.whole(1, 100_000, "requests")
 
 
 def read_environment(
