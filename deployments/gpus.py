@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from deployments.facts import ClusterFacts
 
@@ -35,6 +36,28 @@ def count(number: int, product: str | None) -> str:
     if not number:
         return "–"
     return f"{number} × {short_name(product)}" if product else str(number)
+
+
+def taken(spec: Mapping[str, Any], pods: int) -> int:
+    """How many GPUs so many pods take, by the spec of a stored document: Dynamo's frontend takes none."""
+    each = int(spec.get("resources", {}).get("gpu", {}).get("count") or 0)
+    engine: Mapping[str, Any] = spec.get("engine", {})
+    if engine.get("kind") != "dynamo" or pods < 1:
+        return each * pods
+    workers: Mapping[str, Any] = engine.get("workers") or {}
+    if not workers:
+        return each * (pods - 1)
+    prefill, prefill_gpus = _workers(workers.get("prefill"), each)
+    _, decode_gpus = _workers(workers.get("decode"), each)
+    prefill = min(prefill, pods - 1)
+    return prefill * prefill_gpus + (pods - 1 - prefill) * decode_gpus
+
+
+def _workers(given: Any, each: int) -> tuple[int, int]:
+    """(number of workers, GPUs of each) of a role, which a document has as a number or as both."""
+    if isinstance(given, Mapping):
+        return int(given.get("replicas") or 1), int(given.get("gpus") or each)
+    return int(given or 1), each
 
 
 def supply(clusters: Iterable[ClusterFacts]) -> list[Supply]:

@@ -224,7 +224,7 @@ def _row(deployment: Deployment, now: datetime) -> Row:
         deployment=deployment,
         standing=standing,
         engine=engine_text(spec),
-        gpus=gpus.count(int(gpu.get("count") or 0) * standing.wanted, gpu.get("product")),
+        gpus=gpus.count(gpus.taken(spec, standing.wanted), gpu.get("product")),
         shared_with=shared_text(deployment.sharing, deployment.shares_count or 0),  # type: ignore[attr-defined]
         can_stop=deployment.desired_state == DesiredState.RUNNING,
         can_start=deployment.desired_state == DesiredState.STOPPED,

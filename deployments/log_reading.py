@@ -37,11 +37,20 @@ class Log:
     unreachable: bool = False
 
 
-def read(deployment: Deployment, pod: str, *, previous: bool = False) -> Log:
-    """The last lines of a replica's engine, or of its run before; never raises for what a cluster may answer."""
+def read(deployment: Deployment, pod: str, *, container: str = "", previous: bool = False) -> Log:
+    """The last lines of a replica's engine, or of its run before; never raises for what a cluster may answer.
+
+    `container` is the engine's where the pod has several: the API wants it named then.
+    """
     try:
         with connect(access_of(deployment.endpoint.cluster)) as cluster:
-            text = cluster.logs(deployment.endpoint.namespace, pod, previous=previous, tail_lines=LINES)
+            text = cluster.logs(
+                deployment.endpoint.namespace,
+                pod,
+                container=container,
+                previous=previous,
+                tail_lines=LINES,
+            )
     except NotFound:
         return Log(title=f"{pod} is gone", reason="The replica was replaced or removed. Choose another one.")
     except KubeError as error:

@@ -56,7 +56,7 @@ def head(deployment: Deployment, standing: Standing, tab: str, now: datetime) ->
         "standing": standing,
         "now": now,
         "engine_text": engine_text(document),
-        "gpus_text": gpus.count(int(gpu.get("count") or 0) * standing.wanted, gpu.get("product")),
+        "gpus_text": gpus.count(gpus.taken(document, standing.wanted), gpu.get("product")),
         "can_stop": deployment.desired_state == DesiredState.RUNNING,
         "can_start": deployment.desired_state == DesiredState.STOPPED,
         "going": deployment.desired_state == DesiredState.DELETED,

@@ -26,7 +26,8 @@ def log(request: Request, name: str) -> HttpResponse:
     wanted = request.GET.get("replica", "")
     chosen = wanted if wanted in replicas else next(iter(replicas), "")
     previous = request.GET.get("previous") == "1"
-    found = log_reading.read(deployment, chosen, previous=previous) if chosen else Log()
+    container = str(replicas[chosen].get("container") or "") if chosen else ""
+    found = log_reading.read(deployment, chosen, container=container, previous=previous) if chosen else Log()
     kept = [log_reading.line(text) for text in details.get("log") or []] if not found.lines else []
     context = head(deployment, standing, "deployment_logs", now) | {
         "replicas": [

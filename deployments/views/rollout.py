@@ -45,6 +45,7 @@ def detail(request: Request, name: str) -> HttpResponse:
     median, rollouts = usual_times.of(deployment, leave_out=number)
     timeline = steps(changes, standing.phase, now, expected=median, note=standing.sentence)
     began = changes[0].at if changes else deployment.changed_at
+    replicas = list(_replicas(details, spec))
     context = head(deployment, standing, "deployment_detail", now) | {
         "version": version,
         "every": EVERY_WHILE_MOVING if moving else EVERY,
@@ -54,7 +55,8 @@ def detail(request: Request, name: str) -> HttpResponse:
         "stopped": deployment.desired_state != DesiredState.RUNNING,
         "began": began,
         "rollouts": rollouts if any(step.expected for step in timeline) else 0,
-        "replicas": list(_replicas(details, spec)),
+        "replicas": replicas,
+        "roles": any(replica["role"] for replica in replicas),
         "remarks": details.get("remarks") or [],
         "events": list(_events(details)),
         "events_shown": EVENTS_SHOWN,
@@ -161,7 +163,8 @@ def _replicas(details: Mapping[str, Any], spec: DeploymentSpec) -> Iterator[dict
             "restarts": replica.get("restarts", 0),
             "revision": replica.get("revision"),
             "since": _moment(replica.get("since")),
-            "gpus": gpus.count(gpu.count, gpu.product),
+            "gpus": gpus.count(replica.get("gpus", gpu.count), gpu.product),
+            "role": "Extra" if replica.get("extra") else str(replica.get("role") or "").capitalize(),
         }
 
 
