@@ -51,8 +51,15 @@ DEPLOYED_SELECTOR: Final = DEPLOYMENT_LABEL
 GPU_PRODUCT_LABEL: Final = "nvidia.com/gpu.product"
 """Node label with the GPU's product name, written by NVIDIA's GPU feature discovery."""
 
+PART_OF_LABEL: Final = "app.kubernetes.io/part-of"
+
 #: A StatefulSet's name plus "-" and ten characters of revision hash is a label value of at most 63.
 LONGEST_WORKLOAD_NAME: Final = 52
+
+#: Dynamo's webhook takes at most 45 characters for a graph's name and a component's together.
+LONGEST_COMPONENT_NAME: Final = len("Frontend")
+LONGEST_GRAPH_NAME: Final = 45 - LONGEST_COMPONENT_NAME
+_GRAPH_ROLE: Final = "graph"
 _LONGEST_LABEL: Final = 63
 _HASH_LENGTH: Final = 12
 _SEPARATOR: Final = "--"
@@ -68,6 +75,21 @@ def workload(name: str) -> str:
     Different names give different results; "chat" gives "md-chat".
     """
     return PREFIX + _safe(name, LONGEST_WORKLOAD_NAME - len(PREFIX))
+
+
+def graph(name: str) -> str:
+    """Name of Dynamo's graph: at most 37 characters.
+
+    Its operator makes objects called `<graph>-frontend`. The role keeps them apart from those of a deployment whose
+    own name ends in "-frontend".
+    """
+    longest = LONGEST_GRAPH_NAME - len(PREFIX) - len(_SEPARATOR) - len(_GRAPH_ROLE)
+    return f"{PREFIX}{_safe(name, longest)}{_SEPARATOR}{_GRAPH_ROLE}"
+
+
+def scaling_adapter(name: str, component: str) -> str:
+    """Name of the object through which a component of Dynamo's graph is scaled; its operator makes it."""
+    return f"{graph(name)}-{component.lower()}"
 
 
 def client_service(name: str) -> str:
@@ -98,6 +120,16 @@ def registry_secret(name: str) -> str:
 def ngc_secret(name: str) -> str:
     """Holds the NGC key under the key "NGC_API_KEY", for NIM and for NVIDIA's registry."""
     return _owned(name, "ngc")
+
+
+def cache_claim(name: str) -> str:
+    """The volume that all replicas of a NIM share when its operator runs them."""
+    return _owned(name, "cache")
+
+
+def route(name: str) -> str:
+    """The route to a NIM that its operator runs: the operator deletes routes and ingresses of the workload's name."""
+    return _owned(name, "route")
 
 
 def tls_secret(name: str) -> str:
@@ -133,9 +165,18 @@ def labels(name: str, engine: Engine) -> dict[str, str]:
         "app.kubernetes.io/name": engine.value,
         "app.kubernetes.io/instance": workload(name),
         MANAGED_BY_LABEL: PRODUCT,
-        "app.kubernetes.io/part-of": PRODUCT,
+        PART_OF_LABEL: PRODUCT,
         **selector(name),
     }
+
+
+def operated_labels(name: str) -> dict[str, str]:
+    """The labels of pods that an operator makes for a deployment.
+
+    Operators also put them on the services and workloads that they make. Those are not ours to prune, so
+    managed-by, which says that an object is ours, is not among them.
+    """
+    return {PART_OF_LABEL: PRODUCT, **selector(name)}
 
 
 def label_value(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What the engines' manifests share: metadata, secrets, services, the autoscaler, and safe text.
+"""What the engines' manifests share: metadata, secrets, services, and safe text.
 
 Secrets carry base64 `data`, never `stringData`: the API turns the latter into the former on write, so a
 later apply could neither see that nothing changed nor remove a key. Pure: no Django, no I/O.
@@ -13,15 +13,18 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from deployments import naming
+from deployments import naming, ngc
 from deployments.context import RenderContext
 from deployments.spec import DeploymentSpec, Variable
+from deployments.vocabulary import Engine
 
 Manifest = dict[str, Any]
 
 PORT: Final = 8000
 PORT_NAME: Final = "http"
 TOKEN_KEY: Final = "token"  # noqa: S105 - the name of a key
+NGC_KEY: Final = "NGC_API_KEY"
+"""The key of the secret and the variable of the container: NVIDIA's operator expects both under this name."""
 
 
 class EngineNotOffered(Exception):
@@ -55,11 +58,30 @@ def secrets(spec: DeploymentSpec, context: RenderContext) -> list[Manifest]:
     if context.weights_token is not None:
         token = {TOKEN_KEY: context.weights_token}
         made.append(_secret(spec, context, naming.weights_secret(spec.name), token))
-    if context.registry_credentials is not None:
-        login = {".dockerconfigjson": context.registry_credentials}
+    if spec.engine.kind is Engine.NIM and context.ngc_key is not None:
+        made.append(_secret(spec, context, naming.ngc_secret(spec.name), {NGC_KEY: context.ngc_key}))
+    if (login := _registry_login(spec, context)) is not None:
         kind = "kubernetes.io/dockerconfigjson"
-        made.append(_secret(spec, context, naming.registry_secret(spec.name), login, kind))
+        name = naming.registry_secret(spec.name)
+        made.append(_secret(spec, context, name, {".dockerconfigjson": login}, kind))
     return made
+
+
+def pull_secrets(spec: DeploymentSpec, context: RenderContext) -> list[str]:
+    """Names of the secrets that pull the image: ours, and the one that the endpoint names."""
+    ours = [naming.registry_secret(spec.name)] if _registry_login(spec, context) is not None else []
+    return [*ours, *([context.pull_secret] if context.pull_secret else [])]
+
+
+def _registry_login(spec: DeploymentSpec, context: RenderContext) -> str | None:
+    """A .dockerconfigjson document; NVIDIA's registry takes the NGC key as the password of a fixed user."""
+    if context.registry_credentials is not None:
+        return context.registry_credentials
+    if context.ngc_key is None or not ngc.is_of_nvidia(spec.engine.image):
+        return None
+    login = base64.b64encode(f"{ngc.REGISTRY_USER}:{context.ngc_key}".encode()).decode()
+    entry = {"username": ngc.REGISTRY_USER, "password": context.ngc_key, "auth": login}
+    return json.dumps({"auths": {ngc.REGISTRY: entry}}, separators=(",", ":"))
 
 
 def tls_secret(spec: DeploymentSpec, context: RenderContext, pair: tuple[str, str]) -> Manifest:
@@ -107,50 +129,15 @@ def services(spec: DeploymentSpec, context: RenderContext) -> list[Manifest]:
     """The headless service that a StatefulSet needs, and the one that clients use."""
     headless = _service(spec, context, naming.headless_service(spec.name))
     headless["spec"]["clusterIP"] = "None"
-    return [headless, _service(spec, context, naming.client_service(spec.name))]
+    return [headless, client_service(spec, context)]
 
 
-def autoscaler(spec: DeploymentSpec, context: RenderContext, target: Manifest) -> Manifest:
-    """Scales by one replica at a time: a new replica needs GPUs and minutes before it takes any load.
-
-    Up after one minute of high use and at most every two; down after ten quiet minutes, so that a pause
-    between two bursts does not throw a loaded model away.
-    """
-    scaling = spec.autoscaling
-    return {
-        "apiVersion": "autoscaling/v2",
-        "kind": "HorizontalPodAutoscaler",
-        "metadata": metadata(spec, context, naming.workload(spec.name)),
-        "spec": {
-            "scaleTargetRef": {
-                "apiVersion": target["apiVersion"],
-                "kind": target["kind"],
-                "name": target["metadata"]["name"],
-            },
-            "minReplicas": scaling.min_replicas,
-            "maxReplicas": scaling.max_replicas,
-            "metrics": [
-                {
-                    "type": "Resource",
-                    "resource": {
-                        "name": scaling.metric.value,
-                        "target": {"type": "Utilization", "averageUtilization": scaling.threshold},
-                    },
-                }
-            ],
-            "behavior": {
-                "scaleUp": _one_pod_each(seconds=120, after=60),
-                "scaleDown": _one_pod_each(seconds=300, after=600),
-            },
-        },
-    }
-
-
-def _one_pod_each(seconds: int, after: int) -> Manifest:
-    return {
-        "stabilizationWindowSeconds": after,
-        "policies": [{"type": "Pods", "value": 1, "periodSeconds": seconds}],
-    }
+def client_service(spec: DeploymentSpec, context: RenderContext, role: str = "") -> Manifest:
+    """The service that routes and the gateway send requests to; only to pods of this role, where one is given."""
+    made = _service(spec, context, naming.client_service(spec.name))
+    if role:
+        made["spec"]["selector"][naming.ROLE_LABEL] = role
+    return made
 
 
 def _service(spec: DeploymentSpec, context: RenderContext, name: str) -> Manifest:

@@ -24,13 +24,14 @@ _STREAMING = {
 }
 
 
-def routes(spec: DeploymentSpec, context: RenderContext) -> list[Manifest]:
-    """The deployment's route, if its endpoint has any."""
+def routes(spec: DeploymentSpec, context: RenderContext, name: str = "") -> list[Manifest]:
+    """The deployment's route, if its endpoint has any; called like the workload, or by the name given."""
+    name = name or naming.workload(spec.name)
     match context.exposure.routing:
         case Routing.GATEWAY:
-            return [_http_route(spec, context)]
+            return [_http_route(spec, context, name)]
         case Routing.INGRESS:
-            return [_ingress(spec, context)]
+            return [_ingress(spec, context, name)]
         case Routing.SERVICE:
             return []
 
@@ -46,7 +47,7 @@ def route_secrets(spec: DeploymentSpec, context: RenderContext) -> list[Manifest
     return []
 
 
-def _http_route(spec: DeploymentSpec, context: RenderContext) -> Manifest:
+def _http_route(spec: DeploymentSpec, context: RenderContext, name: str) -> Manifest:
     """Timeouts are off because they cover the whole answer: any finite one would cut long streams."""
     exposure = context.exposure
     parent = {"name": exposure.gateway_name, "namespace": exposure.gateway_namespace or context.namespace}
@@ -65,12 +66,12 @@ def _http_route(spec: DeploymentSpec, context: RenderContext) -> Manifest:
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",
-        "metadata": metadata(spec, context, naming.workload(spec.name)),
+        "metadata": metadata(spec, context, name),
         "spec": route,
     }
 
 
-def _ingress(spec: DeploymentSpec, context: RenderContext) -> Manifest:
+def _ingress(spec: DeploymentSpec, context: RenderContext, name: str) -> Manifest:
     """The Ingress API knows neither time limits nor rewriting: both are annotations of ingress-nginx."""
     exposure = context.exposure
     annotations = {
@@ -95,7 +96,7 @@ def _ingress(spec: DeploymentSpec, context: RenderContext) -> Manifest:
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "Ingress",
-        "metadata": metadata(spec, context, naming.workload(spec.name), annotations),
+        "metadata": metadata(spec, context, name, annotations),
         "spec": ingress,
     }
 

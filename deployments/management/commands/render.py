@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 from django.core.management.base import BaseCommand, CommandError
 
-from deployments import document
-from deployments.context import Exposure, ModelSource, RenderContext
+from deployments import document, ngc
+from deployments.context import ClusterOffers, Exposure, ModelSource, RenderContext
 from deployments.document import InvalidDocument
 from deployments.manifests import EngineNotOffered, render
 from deployments.vocabulary import Routing, SourceKind, UseCase
@@ -20,6 +20,9 @@ from deployments.vocabulary import Routing, SourceKind, UseCase
 SOURCES = {word.value: word for word in SourceKind}
 USE_CASES = {word.value: word for word in UseCase}
 ROUTINGS = {word.value: word for word in Routing}
+DYNAMO_VERSIONS = ("v1beta1", "v1alpha1")
+#: Stands for a key that a document cannot hold; the Secrets with it are not printed.
+STAND_IN = "an NGC key"
 
 
 class Command(BaseCommand):
@@ -44,11 +47,20 @@ class Command(BaseCommand):
         parser.add_argument("--gateway", default="", metavar="NAMESPACE/NAME", help="for --routing gateway")
         parser.add_argument("--ingress-class", default="", help="for --routing ingress")
         parser.add_argument("--storage-class", help="default: the cluster's own default")
+        parser.add_argument("--pull-secret", default="", help="a registry secret in the namespace already")
+        parser.add_argument(
+            "--ngc-key", action="store_true", help="there is an NGC key: refer to its Secrets"
+        )
+        parser.add_argument(
+            "--dynamo", choices=DYNAMO_VERSIONS, default="v1beta1", help="served DynamoGraphDeployment"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             spec = document.read(_read(options["file"]))
-            objects = render(spec, _context(options, spec.model))
+            context = _context(options, spec.model)
+            made = render(ngc.resolve(spec, context.source), context)
+            objects = [object for object in made if object["kind"] != "Secret"]
         except InvalidDocument as invalid:
             self._refuse(f"{problem.path}: {problem.message}" for problem in invalid.problems)
         except EngineNotOffered as reason:
@@ -82,6 +94,9 @@ def _context(options: dict[str, Any], model: str) -> RenderContext:
             ingress_class=options["ingress_class"],
         ),
         storage_class=options["storage_class"],
+        pull_secret=options["pull_secret"],
+        ngc_key=STAND_IN if options["ngc_key"] else None,
+        offers=ClusterOffers(dynamo_versions=(options["dynamo"],)),
     )
 
 

@@ -15,6 +15,9 @@ from deployments import quantity
 
 Manifest = dict[str, Any]
 
+#: A pull secret that the endpoint names, and that is there already.
+ELSEWHERE = "mirror"
+
 _DNS_1123 = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _DNS_1035 = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -22,7 +25,9 @@ _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _VARIABLE = re.compile(r"[A-Za-z_.-][A-Za-z0-9_.-]*")
 _DURATION = re.compile(r"([0-9]{1,5}(h|m|s|ms)){1,4}")
-_CREATE_ORDER = ("Secret", "Service", "StatefulSet", "HorizontalPodAutoscaler", "Ingress", "HTTPRoute")
+_WORKLOADS = ("StatefulSet", "NIMService", "DynamoGraphDeployment")
+_SCALERS = ("HorizontalPodAutoscaler", "ScaledObject")
+_CREATE_ORDER = ("Secret", "Service", *_WORKLOADS, *_SCALERS, "Ingress", "HTTPRoute")
 
 
 def faults(objects: list[Manifest]) -> list[str]:
@@ -30,11 +35,38 @@ def faults(objects: list[Manifest]) -> list[str]:
     return [
         *_objects(objects),
         *(fault for workload in _of(objects, "StatefulSet") for fault in _workload(workload, objects)),
+        *(fault for graph in _of(objects, "DynamoGraphDeployment") for fault in _graph(graph, objects)),
+        *(fault for workload in _of(objects, *_WORKLOADS) for fault in _references(workload, objects)),
     ]
 
 
-def _of(objects: list[Manifest], kind: str) -> list[Manifest]:
-    return [found for found in objects if found["kind"] == kind]
+def pods(workload: Manifest) -> dict[str, tuple[dict[str, str], Manifest]]:
+    """(labels, pod spec) of the pods that a StatefulSet or a graph of either version describes, by component."""
+    wanted = workload["spec"]
+    if workload["kind"] == "StatefulSet":
+        return {"": (wanted["template"]["metadata"]["labels"], wanted["template"]["spec"])}
+    found = {}
+    for component in wanted.get("components", ()):
+        template = component["podTemplate"]
+        found[component["name"]] = (template["metadata"]["labels"], template["spec"])
+    for name, service in wanted.get("services", {}).items():
+        pod = {key: value for key, value in service["extraPodSpec"].items() if key != "mainContainer"}
+        main = {"name": "main", **service["extraPodSpec"]["mainContainer"]}
+        main["resources"] = _plain_resources(service["resources"])
+        found[name] = (service["extraPodMetadata"]["labels"], {**pod, "containers": [main]})
+    return found
+
+
+def _plain_resources(written: Manifest) -> Manifest:
+    """v1alpha1 has words of its own for GPUs."""
+    limits = {key: value for key, value in written["limits"].items() if key not in ("gpu", "custom")}
+    if "gpu" in written["limits"]:
+        limits["nvidia.com/gpu"] = written["limits"]["gpu"]
+    return {"requests": written["requests"], "limits": {**limits, **written["limits"].get("custom", {})}}
+
+
+def _of(objects: list[Manifest], *kinds: str) -> list[Manifest]:
+    return [found for found in objects if found["kind"] in kinds]
 
 
 def _objects(objects: list[Manifest]) -> Iterator[str]:
@@ -87,7 +119,25 @@ def _workload(workload: Manifest, objects: list[Manifest]) -> Iterator[str]:
     for container in template["spec"]["containers"]:
         yield from _container(container, template["spec"], wanted, objects)
         yield from _ports(container, list(services.values()))
-    yield from _references(workload, objects)
+
+
+def _graph(graph: Manifest, objects: list[Manifest]) -> Iterator[str]:
+    name = graph["metadata"]["name"]
+    found = pods(graph)
+    for component, (labels, pod) in found.items():
+        if len(name) + len(component) > 45:
+            yield f"{name} and {component} are too long together"
+        yield from _labels(labels)
+        if labels["slipway/template"] != graph["metadata"]["labels"]["slipway/template"]:
+            yield f"{component} is of another template"
+        for container in pod["containers"]:
+            yield from _container(container, pod, {"volumeClaimTemplates": []}, objects)
+    for service in _of(objects, "Service"):
+        selected = [
+            c for c, (labels, _) in found.items() if service["spec"]["selector"].items() <= labels.items()
+        ]
+        if selected != ["Frontend"]:
+            yield f"service {service['metadata']['name']} leads to {selected}"
 
 
 def _container(
@@ -101,14 +151,14 @@ def _container(
             yield f"variable {variable['name']} needs one of value and valueFrom"
         if not isinstance(variable.get("value", ""), str):
             yield f"variable {variable['name']} is not text"
-    yield from (f"argument {a!r} is not text" for a in container["args"] if not isinstance(a, str))
-    volumes = {v["name"] for v in pod["volumes"]} | {
+    yield from (f"argument {a!r} is not text" for a in container.get("args", ()) if not isinstance(a, str))
+    volumes = {v["name"] for v in pod.get("volumes", ())} | {
         t["metadata"]["name"] for t in wanted["volumeClaimTemplates"]
     }
-    mounts = [mount["name"] for mount in container["volumeMounts"]]
+    mounts = [mount["name"] for mount in container.get("volumeMounts", ())]
     yield from (f"mount {mount} has no volume" for mount in mounts if mount not in volumes)
     yield from (f"volume {volume} is mounted nowhere" for volume in volumes if volume not in mounts)
-    if len({m["mountPath"] for m in container["volumeMounts"]}) < len(mounts):
+    if len({m["mountPath"] for m in container.get("volumeMounts", ())}) < len(mounts):
         yield "two volumes are mounted at one path"
     yield from _amounts(container["resources"])
     secrets = {s["metadata"]["name"]: s["data"] for s in _of(objects, "Secret")}
@@ -117,7 +167,7 @@ def _container(
         if reference and reference["name"] in secrets and reference["key"] not in secrets[reference["name"]]:
             yield f"secret {reference['name']} has no {reference['key']}"
     for pull in pod.get("imagePullSecrets", []):
-        if pull["name"] not in secrets:
+        if pull["name"] not in secrets and pull["name"] != ELSEWHERE:
             yield f"pull secret {pull['name']} does not exist"
 
 
@@ -157,11 +207,22 @@ def _ports(container: Manifest, services: list[Manifest]) -> Iterator[str]:
 def _references(workload: Manifest, objects: list[Manifest]) -> Iterator[str]:
     """From the autoscaler to the workload, and from the route to the service and its secret."""
     served = {s["metadata"]["name"]: {p["port"] for p in s["spec"]["ports"]} for s in _of(objects, "Service")}
-    for scaler in _of(objects, "HorizontalPodAutoscaler"):
+    if workload["kind"] == "NIMService":
+        # Its operator makes the service.
+        served[workload["metadata"]["name"]] = {workload["spec"]["expose"]["service"]["port"]}
+        taken = [
+            o for o in objects if o is not workload and o["metadata"]["name"] == workload["metadata"]["name"]
+        ]
+        yield from (f"the operator would delete the {found['kind']} of its name" for found in taken)
+    for scaler in _of(objects, *_SCALERS):
         target = scaler["spec"]["scaleTargetRef"]
-        if (target["kind"], target["name"]) != (workload["kind"], workload["metadata"]["name"]):
+        if (target["kind"], target["name"]) not in _scalable(workload):
             yield "the autoscaler has another target"
-        if scaler["spec"]["minReplicas"] > scaler["spec"]["maxReplicas"] or scaler["spec"]["minReplicas"] < 1:
+        low, high = (
+            scaler["spec"].get(f"{end}Replicas", scaler["spec"].get(f"{end}ReplicaCount"))
+            for end in ("min", "max")
+        )
+        if low > high or low < 1:
             yield "the autoscaler's bounds cannot be met"
     for route in _of(objects, "HTTPRoute"):
         # Its schema is not among those of Kubernetes, so that the format is checked here.
@@ -180,6 +241,18 @@ def _references(workload: Manifest, objects: list[Manifest]) -> Iterator[str]:
             service = path["backend"]["service"]
             if service["port"]["number"] not in served.get(service["name"], ()):
                 yield "the ingress leads nowhere"
+
+
+def _scalable(workload: Manifest) -> set[tuple[str, str]]:
+    """(kind, name) of what an autoscaler may change: the workload, or the adapters that its operator makes."""
+    name, wanted = workload["metadata"]["name"], workload["spec"]
+    if workload["kind"] != "DynamoGraphDeployment":
+        return {(workload["kind"], name)}
+    components = [c["name"] for c in wanted.get("components", ()) if "scalingAdapter" in c]
+    components += [
+        n for n, s in wanted.get("services", {}).items() if s.get("scalingAdapter", {}).get("enabled")
+    ]
+    return {("DynamoGraphDeploymentScalingAdapter", f"{name}-{c.lower()}") for c in components}
 
 
 def _is_base64(text: str) -> bool:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from deployments.manifests import render
-from tests.deployments.manifests.cases import CASES
+from tests.deployments.manifests.all_cases import CASES
 
 GOLDEN = Path(__file__).parent / "golden"
 

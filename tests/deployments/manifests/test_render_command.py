@@ -83,7 +83,40 @@ def test_every_problem_is_a_line_with_its_path(document: Path) -> None:
 
 def test_an_engine_that_is_not_offered_is_a_problem_of_the_document(document: Path) -> None:
     document.write_text(DOCUMENT.replace("kind: vllm", "kind: dynamo"))
-    assert refused(document)[0].startswith("spec.engine.kind: NVIDIA Dynamo is not offered yet")
+    lines = refused(document, "--source", "volume", "--reference", "weights")
+    assert lines == [
+        "spec.engine.kind: Dynamo loads weights from Hugging Face only. Give the model such a source, or choose vLLM."
+    ]
+
+
+def test_a_nim_without_an_image_gets_that_of_the_source(document: Path) -> None:
+    nim = DOCUMENT.replace("kind: vllm, image: vllm/vllm-openai, tag: v0.33.0", "kind: nim, tag: 1.8.3")
+    document.write_text(nim)
+    assert refused(document)[0].startswith("spec.engine.kind: This model has no NGC image.")
+    objects = printed(document, "--source", "ngc", "--reference", "meta/llama-3.1-8b-instruct")
+    container = objects[-1]["spec"]["template"]["spec"]["containers"][0]
+    assert container["image"] == "nvcr.io/nim/meta/llama-3.1-8b-instruct:1.8.3"
+
+
+def test_an_ngc_key_is_referred_to_and_never_printed(document: Path) -> None:
+    nim = "kind: nim, tag: 1.8.3, runner: operator"
+    document.write_text(DOCUMENT.replace("kind: vllm, image: vllm/vllm-openai, tag: v0.33.0", nim))
+    where = ["--source", "ngc", "--reference", "meta/llama-3.1-8b-instruct"]
+    assert "needs an NGC key" in refused(document, *where)[0]
+    objects = printed(document, *where, "--ngc-key", "--pull-secret", "mirror")
+    assert [made["kind"] for made in objects] == ["NIMService"]
+    assert objects[0]["spec"]["authSecret"] == "md-opt-125m--ngc"
+    assert objects[0]["spec"]["image"]["pullSecrets"] == ["md-opt-125m--registry", "mirror"]
+
+
+@pytest.mark.parametrize("version", ["v1alpha1", "v1beta1"])
+def test_a_graph_is_printed_in_the_version_asked_for(document: Path, version: str) -> None:
+    document.write_text(
+        DOCUMENT.replace("kind: vllm, image: vllm/vllm-openai, tag: v0.33.0", "kind: dynamo, tag: 1.3.1")
+    )
+    objects = printed(document, "--dynamo", version)
+    assert [made["kind"] for made in objects] == ["Service", "DynamoGraphDeployment"]
+    assert objects[-1]["apiVersion"] == f"nvidia.com/{version}"
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"a: [", b"", b"x" * 10_000_000])

@@ -5,21 +5,17 @@ from typing import Any
 import kubernetes_validate
 import pytest
 from hypothesis import HealthCheck, given, settings
+from jsonschema import ValidationError
 
 from deployments.context import RenderContext
 from deployments.manifests import render
 from deployments.spec import DeploymentSpec
-from tests.deployments.manifests.cases import CASES
+from tests.deployments.manifests.all_cases import CASES
 from tests.deployments.manifests.semantics import faults
 from tests.deployments.manifests.strategies import deployments
+from tests.deployments.manifests.validation import SCHEMAS, validate
 
 VERSIONS = ("1.31", "1.37")
-
-
-def validate(made: dict[str, Any], version: str) -> None:
-    """Custom resources have no schema here; semantics.py looks at them."""
-    if made["kind"] not in ("HTTPRoute", "ScaledObject"):
-        kubernetes_validate.validate(made, version, strict=True)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -52,6 +48,71 @@ def test_the_schemas_refuse_a_misspelt_field() -> None:
     workload["spec"]["template"]["spec"]["enableServiceLink"] = False
     with pytest.raises(kubernetes_validate.ValidationError):
         validate(workload, VERSIONS[0])
+
+
+@pytest.mark.parametrize(
+    ("case", "kind", "path", "value"),
+    [
+        ("nim-operator", "NIMService", ("spec", "image", "pullsecrets"), []),
+        ("nim-operator-autoscaled", "NIMService", ("spec", "replicas"), 2),
+        ("nim-operator", "NIMService", ("spec", "userID"), "1000"),
+        (
+            "dynamo-v1beta1-aggregated-vllm",
+            "DynamoGraphDeployment",
+            ("spec", "components", 1, "type"),
+            "backend",
+        ),
+        (
+            "dynamo-v1beta1-aggregated-vllm",
+            "DynamoGraphDeployment",
+            ("spec", "components", 1, "scalingAdapter"),
+            {},
+        ),
+        (
+            "dynamo-v1alpha1-aggregated-vllm",
+            "DynamoGraphDeployment",
+            ("spec", "services", "Worker", "type"),
+            "worker",
+        ),
+        ("gateway-route", "HTTPRoute", ("spec", "rules", 0, "timeouts", "request"), "never"),
+    ],
+)
+def test_our_own_schemas_refuse_what_an_operator_would_not_read(
+    case: str, kind: str, path: tuple[Any, ...], value: Any
+) -> None:
+    made = next(found for found in render(*CASES[case]) if found["kind"] == kind)
+    place: Any = made
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    with pytest.raises(ValidationError):
+        validate(made, VERSIONS[0])
+
+
+@pytest.mark.parametrize("version", ["v1alpha1", "v1beta1"])
+def test_pods_of_a_graph_are_judged_as_pods(version: str) -> None:
+    graph = next(
+        found
+        for found in render(*CASES[f"dynamo-{version}-aggregated-vllm"])
+        if found["kind"] == "DynamoGraphDeployment"
+    )
+    pod = (
+        graph["spec"]["components"][1]["podTemplate"]["spec"]
+        if version == "v1beta1"
+        else graph["spec"]["services"]["Worker"]["extraPodSpec"]
+    )
+    pod["enableServiceLink"] = False
+    with pytest.raises(kubernetes_validate.ValidationError):
+        validate(graph, VERSIONS[0])
+
+
+def test_every_schema_of_ours_is_used() -> None:
+    written = {
+        f"{made['kind']}-{made['apiVersion'].rpartition('/')[2]}"
+        for case in CASES.values()
+        for made in render(*case)
+    }
+    assert {file.stem for file in SCHEMAS.glob("*.yaml")} <= written | {"ScaledObject-v1alpha1"}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from deployments import naming
 from deployments.context import RenderContext, SizingFacts
 from deployments.manifests import EngineNotOffered, Manifest, render
-from deployments.manifests.vllm import BUDGETS, FORGET, start_budget
+from deployments.manifests.pods import BUDGETS, FORGET, start_budget
 from deployments.memory import shared_memory
 from deployments.quantity import GIBI, MEBI
 from deployments.spec import (
@@ -22,7 +22,7 @@ from deployments.spec import (
     SharingSpec,
     Variable,
 )
-from deployments.vocabulary import Engine, Sharing, SourceKind, UseCase
+from deployments.vocabulary import Sharing, SourceKind, UseCase
 from tests.deployments.manifests.cases import (
     CONTEXT,
     GATEWAY,
@@ -298,12 +298,6 @@ def test_weights_on_a_claim_are_mounted_read_only(reference: str, claim: str, pa
 def test_a_reference_that_names_no_claim_is_refused(reference: str) -> None:
     with pytest.raises(EngineNotOffered, match="is not a volume"):
         render(SIMPLEST, source(kind=SourceKind.VOLUME, reference=reference))
-
-
-@pytest.mark.parametrize("kind", [Engine.NIM, Engine.DYNAMO])
-def test_other_engines_say_what_is_missing(kind: Engine) -> None:
-    with pytest.raises(EngineNotOffered, match=r"is not offered yet: .+\. Choose vLLM\."):
-        render(engine(kind=kind), CONTEXT)
 
 
 def test_vllm_cannot_run_an_ngc_image() -> None:
