@@ -20,6 +20,7 @@ from deployments.sandbox.deployments import Deployments
 from deployments.sandbox.engine_host import EngineHost
 from deployments.sandbox.engines import Engines
 from deployments.sandbox.kubelet import Kubelet
+from deployments.sandbox.nim_operator import NimOperator
 from deployments.sandbox.replicasets import ReplicaSets
 from deployments.sandbox.routes import Routes
 from deployments.sandbox.scheduler import Scheduler
@@ -55,6 +56,7 @@ class Controllers:
         self.engines: EngineHost = engines if engines is not None else Engines()
         kubelet = Kubelet(store, settings, self.engines)
         self._steps: tuple[Callable[[datetime], datetime | None], ...] = (
+            *((NimOperator(store, settings).step,) if settings.nim_operator else ()),
             StatefulSets(store, settings).step,
             Deployments(store, settings).step,
             ReplicaSets(store, settings).step,

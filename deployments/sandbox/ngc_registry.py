@@ -1,7 +1,7 @@
 """NVIDIA's registry: which images of nvcr.io exist, which need an NGC key to pull or to run, and for whom.
 
 Packaged models (`nim/<publisher>/<model>`) have tags of the lines 1.x and 2.x. Images of feature branches need no
-key from 2.0.10 on, unless the model itself is gated. Dynamo's runtimes are open to everybody.
+key from 2.0.10 on, those of production branches (`-pb`) always do. Dynamo's runtimes are open to everybody.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ _RUNTIMES = {
 _RUNTIME_TAG = re.compile(r"[01]\.\d{1,2}\.\d{1,2}([.-]?(post|rc)?\d*)?(-[A-Za-z0-9._-]+)?")
 _MODEL_SIZE = 14 * GIB
 _KEYLESS_SINCE = (2, 0, 10)
-_GATED = ("meta", "mistralai")
 
 
 def is_packaged_model(path: str) -> bool:
@@ -50,8 +49,7 @@ def version_of(tag: str) -> tuple[int, int, int]:
 
 def is_keyless(path: str, tag: str) -> bool:
     """Whether a NIM runs, and is pulled, without an NGC key."""
-    publisher, _, model = path.removeprefix("nim/").partition("/")
-    if "-pb" in model or "-pb" in tag or publisher in _GATED:
+    if "-pb" in path.rsplit("/", 1)[-1] or "-pb" in tag:
         return False
     return version_of(tag) >= _KEYLESS_SINCE
 
