@@ -7,15 +7,15 @@ the hint is lost, the row is found by the next tick. The wizard, `manage.py appl
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from decimal import Decimal
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from console.models import Organization, User
-from deployments import document, strategy
+from deployments import document, quantity, strategy
 from deployments.context import ModelSource
 from deployments.document import InvalidDocument, Problem
+from deployments.drifting import REPAIR
 from deployments.facts import ClusterFacts
 from deployments.models import (
     CatalogModel,
@@ -23,14 +23,13 @@ from deployments.models import (
     Draft,
     Endpoint,
     Observation,
-    Price,
-    RateLimit,
     Revision,
-    Share,
     Transition,
 )
-from deployments.spec import DeploymentSpec, Limit, Pricing
-from deployments.vocabulary import DesiredState, LimitScope, Phase, Sharing
+from deployments.plan import shrinking
+from deployments.spec import DeploymentSpec
+from deployments.terms import save_shares, save_terms
+from deployments.vocabulary import DesiredState, DriftPolicy, Phase, RolloutStrategy, Sharing
 
 
 class Conflict(Exception):
@@ -71,8 +70,8 @@ def create(
             raise InvalidDocument([name_taken(spec.name)]) from None
         chosen = strategy.choose(spec, None, _facts(endpoint), running=False)
         _save_revision(deployment, 1, spec, secrets or {}, author, note, chosen, model.source)
-        _save_terms(deployment, spec, now)
-        _save_shares(deployment, spec.sharing.mode, organizations)
+        save_terms(deployment, spec, now)
+        save_shares(deployment, spec.sharing.mode, organizations)
         Observation.objects.create(
             deployment=deployment, phase_since=now, revision=1, wanted=spec.pods_at_least
         )
@@ -126,6 +125,7 @@ def revise(
         if model.pk != locked.model_id:
             sentence = f"{locked.name} serves {locked.model.slug}. Deploy {model.slug} under another name."
             raise InvalidDocument([Problem("spec.model", sentence)])
+        _require_no_shrinking(locked, spec)
         kept = current.secret_values()
         values = {name: (secrets or {}).get(name) or kept.get(name, "") for name in spec.secret_names}
         _require_secrets(spec, values)
@@ -135,11 +135,16 @@ def revise(
         if not same_spec or secrets_change:
             now = timezone.now()
             chosen = strategy.choose(
-                spec, current.spec, _facts(endpoint), _serves(locked), secrets_change=secrets_change
+                spec,
+                current.spec,
+                _facts(endpoint),
+                _serves(locked),
+                secrets_change=secrets_change,
+                present=RolloutStrategy(current.strategy),
             )
             _save_revision(locked, current.number + 1, spec, values, author, note, chosen, source)
-            _save_terms(locked, spec, now)
-            _save_shares(locked, spec.sharing.mode, organizations)
+            save_terms(locked, spec, now)
+            save_shares(locked, spec.sharing.mode, organizations)
             _queue(locked, author, now)
         if draft is not None:
             draft.result = locked
@@ -207,6 +212,26 @@ def look_again(deployment: Deployment) -> None:
         _hint(deployment.pk)
 
 
+def set_drift_policy(deployment: Deployment, policy: DriftPolicy, *, author: User | None) -> None:
+    """What happens to hand-made changes in the cluster from now on; what is there is looked at again at once."""
+    with transaction.atomic():
+        locked = Deployment.objects.select_for_update(of=("self",)).get(pk=deployment.pk)
+        if locked.drift_policy != policy:
+            locked.drift_policy = policy
+            locked.save(update_fields=["drift_policy"])
+            _look_for(locked, author)
+
+
+def repair_now(deployment: Deployment, *, author: User | None) -> None:
+    """Takes back hand-made changes once, although the policy is to leave them."""
+    with transaction.atomic():
+        locked = Deployment.objects.select_for_update(of=("self",)).get(pk=deployment.pk)
+        if locked.drift and not locked.drift["repaired"]:
+            locked.drift = {**locked.drift, REPAIR: True}
+            locked.save(update_fields=["drift"])
+            _look_for(locked, author)
+
+
 def share(
     deployment: Deployment, mode: Sharing, organizations: Iterable[str], *, author: User | None
 ) -> Deployment:
@@ -250,6 +275,20 @@ def _require_secrets(spec: DeploymentSpec, values: Mapping[str, str]) -> None:
         raise InvalidDocument(problems)
 
 
+def _require_no_shrinking(deployment: Deployment, spec: DeploymentSpec) -> None:
+    """Against the revision that the cluster has: one that it refused may be taken back. Dynamo's volumes are made
+    with each pod, and so may shrink."""
+    reached = deployment.revisions.filter(number=deployment.applied_revision).first()
+    if reached is None or strategy.runs_as(spec) == "DynamoGraphDeployment":
+        return
+    before = reached.spec
+    if strategy.runs_as(before) != strategy.runs_as(spec):
+        return
+    if quantity.to_bytes(spec.engine.volume) < quantity.to_bytes(before.engine.volume):
+        refusal = shrinking(before.engine.volume, spec.engine.volume)
+        raise InvalidDocument([Problem("spec.engine.volume", f"{refusal.sentence} {refusal.remedy}")])
+
+
 def name_taken(name: str) -> Problem:
     """The problem of a name that another deployment has."""
     return Problem("metadata.name", f"There is a deployment {name} already. Choose another name.")
@@ -290,59 +329,6 @@ def _serves(deployment: Deployment) -> bool:
     return deployment.desired_state == DesiredState.RUNNING and ready.exists()
 
 
-def _save_terms(deployment: Deployment, spec: DeploymentSpec, now: datetime) -> None:
-    """Limits as they are now; a price row only when the price is another one than before."""
-    limits = spec.rate_limits.by_scope()
-    deployment.rate_limits.exclude(scope__in=[*limits]).delete()
-    RateLimit.objects.bulk_create(
-        [_limit(deployment, scope, limit) for scope, limit in limits.items()],
-        update_conflicts=True,
-        unique_fields=["deployment", "scope"],
-        update_fields=["tokens_per_minute", "requests_per_minute"],
-    )
-    _save_price(deployment, spec.pricing, now)
-
-
-def _save_price(deployment: Deployment, pricing: Pricing | None, now: datetime) -> None:
-    """A row for every change, also for the end of a price; none for what holds already."""
-    last = deployment.prices.first()
-    before = (last.currency, last.input_per_million, last.output_per_million) if last else None
-    if pricing is None:
-        if last is None or last.input_per_million is None:
-            return
-        after: tuple[str, Decimal | None, Decimal | None] = (last.currency, None, None)
-    else:
-        after = (pricing.currency, pricing.input_per_million, pricing.output_per_million)
-    if after != before:
-        currency, prompt, answer = after
-        Price.objects.create(
-            deployment=deployment,
-            currency=currency,
-            input_per_million=prompt,
-            output_per_million=answer,
-            effective_from=now,
-        )
-
-
-def _limit(deployment: Deployment, scope: LimitScope, limit: Limit) -> RateLimit:
-    return RateLimit(
-        deployment=deployment,
-        scope=scope,
-        tokens_per_minute=limit.tokens_per_minute,
-        requests_per_minute=limit.requests_per_minute,
-    )
-
-
-def _save_shares(deployment: Deployment, mode: Sharing, organizations: list[Organization]) -> None:
-    deployment.sharing = mode
-    deployment.save(update_fields=["sharing"])
-    deployment.shares.exclude(organization__in=organizations).delete()
-    Share.objects.bulk_create(
-        [Share(deployment=deployment, organization=organization) for organization in organizations],
-        ignore_conflicts=True,
-    )
-
-
 def _wish(deployment: Deployment, state: DesiredState, author: User | None) -> None:
     """Changes the desired state; a deployment that is being deleted takes no other wish."""
     with transaction.atomic():
@@ -358,6 +344,13 @@ def _queue(deployment: Deployment, author: User | None, now: datetime) -> None:
     deployment.changed_at, deployment.changed_by = now, author
     deployment.attempts, deployment.refusal, deployment.reconcile_due_at = 0, None, now
     deployment.save(update_fields=["changed_at", "changed_by", "attempts", "refusal", "reconcile_due_at"])
+    _hint(deployment.pk)
+
+
+def _look_for(deployment: Deployment, author: User | None) -> None:
+    """Queues a look on somebody's behalf that wants nothing new of the replicas."""
+    deployment.changed_by, deployment.reconcile_due_at = author, timezone.now()
+    deployment.save(update_fields=["changed_by", "reconcile_due_at"])
     _hint(deployment.pk)
 
 

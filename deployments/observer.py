@@ -16,10 +16,12 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from deployments import noted
 from deployments.connections import connect_to
 from deployments.kube.errors import KubeError
 from deployments.last_words import fetch_last_words
 from deployments.models import Cluster, Deployment
+from deployments.plan import surge
 from deployments.records import Known, known_deployments, write
 from deployments.seen import Seen
 from deployments.sights import look, seen_of
@@ -55,11 +57,14 @@ def observe(cluster_id: int, now: datetime | None = None) -> bool:
         connection = connect_to(cluster)
         known = known_deployments(cluster)
         scene = look(connection, cluster.offers)
+        versions = noted.versions(connection, cluster.offers)
         fetch_last_words(connection, known, scene.sights, timezone.now())
     except KubeError as error:
         _note_silence(cluster, error, timezone.now())
         return False
     seen_at = timezone.now()
+    for one in known:
+        one.versions = versions.of(one.key, one.noted)
     judged = [(one, seen_of(one, scene, seen_at)) for one in known]
     statuses = [(one, seen, judge(seen, seen_at)) for one, seen in judged]
     write(statuses, seen_at)
@@ -106,12 +111,12 @@ def _note_silence(cluster: Cluster, error: KubeError, now: datetime) -> None:
 
 
 def _have_repaired(judged: Iterable[tuple[Known, Seen]], now: datetime) -> None:
-    """Makes those due whose workload somebody else changed, or removed."""
-    drifted = [one.pk for one, seen in judged if _has_drifted(one, seen)]
-    if drifted:
+    """Makes those due whose objects somebody else changed, or removed, and those whose rollout can go on."""
+    wanting = [one.pk for one, seen in judged if _has_drifted(one, seen) or _may_go_on(one, seen)]
+    if wanting:
         # A look that is due soon anyway, or waits for a person, is left as it is.
         Deployment.objects.filter(
-            pk__in=drifted, reconcile_due_at__gt=now + timedelta(seconds=10), refusal__isnull=True
+            pk__in=wanting, reconcile_due_at__gt=now + timedelta(seconds=10), refusal__isnull=True
         ).filter(Q(claimed_until__isnull=True) | Q(claimed_until__lte=now)).update(reconcile_due_at=now)
 
 
@@ -120,7 +125,30 @@ def _has_drifted(one: Known, seen: Seen) -> bool:
         return False
     if seen.workload is None:
         return True
-    if one.desired is DesiredState.RUNNING and one.spec.autoscaling.enabled and seen.autoscaler is None:
-        return True
-    # Also our own writes raise the generation; the look that follows then finds nothing to do.
-    return one.generation != seen.workload.metadata.generation
+    # Also our own writes give new versions; the look that follows then finds nothing to do.
+    return one.generation != seen.workload.metadata.generation or noted.differ(one.noted, one.versions)
+
+
+def _may_go_on(one: Known, seen: Seen) -> bool:
+    """Whether a rollout with one replica more has reached its next step."""
+    workload = seen.workload
+    if workload is None or one.desired is not DesiredState.RUNNING:
+        return False
+    mark = (workload.metadata.annotations or {}).get(surge.SURGE_ANNOTATION, "")
+    if not mark:
+        return False
+    live = surge.Live(
+        replicas=workload.replicas,
+        partition=workload.partition,
+        mark=mark,
+        ready=sum(pod.is_ready for pod in seen.pods),
+        update_revision=workload.update_revision,
+        has_acted=workload.is_observed,
+    )
+    pods = [
+        surge.Pod(ordinal, workload.revision_of(pod), pod.is_ready, bool(pod.spec.node_name))
+        for pod in seen.pods
+        if pod.metadata.deletion_timestamp is None
+        and (ordinal := surge.ordinal_of(workload.metadata.name, pod.metadata.name)) is not None
+    ]
+    return bool(surge.advance(one.spec.engine.replicas, live, pods).why)

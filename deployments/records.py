@@ -63,6 +63,10 @@ class Known:
     """Since when the operator of its workload has not acted."""
     revisions: dict[str, int] = field(default_factory=dict)
     last_words: dict[str, LastWords] = field(default_factory=dict)
+    noted: dict[str, str] = field(default_factory=dict)
+    """Versions of its other objects at the pass before (noted.py), by "Kind/name"."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """The same at this pass."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -103,6 +107,7 @@ def known_deployments(cluster: Cluster) -> list[Known]:
             generation=KeyTransform("generation", "observation__details"),
             known_hashes=KeyTransform("revisions", "observation__details"),
             last_words=KeyTransform("last_words", "observation__details"),
+            noted=KeyTransform("noted", "observation__details"),
         )
     )
     specs = _read_specs(row["current_id"] for row in rows)
@@ -129,6 +134,7 @@ def known_deployments(cluster: Cluster) -> list[Known]:
                 pod: LastWords(kept["run"], tuple(kept["lines"]))
                 for pod, kept in (row["last_words"] or {}).items()
             },
+            noted=row["noted"] or {},
         )
         for row in rows
         if row["current_id"] in specs
@@ -212,6 +218,7 @@ def _kept(one: Known, seen: Seen) -> dict[str, Any]:
     alive = {pod.metadata.name for pod in seen.pods}
     return {
         "generation": seen.workload.metadata.generation if seen.workload else 0,
+        "noted": one.versions,
         "idle_since": seen.idle_since.isoformat() if seen.idle_since else None,
         "revisions": one.revisions,
         "last_words": {pod: words for pod, words in one.last_words.items() if pod in alive},

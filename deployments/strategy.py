@@ -33,12 +33,14 @@ def choose(
     running: bool,
     *,
     secrets_change: bool = False,
+    present: RolloutStrategy = RolloutStrategy.REPLACE,
 ) -> Choice:
     """What `spec.rollout` means for this revision.
 
     `before` is the revision in force, None for a new deployment. `facts` are those of the cluster's last check,
     None when there was none. `running`: it is meant to run, and at least one replica serves. `secrets_change`:
-    a secret value, or what the model's name stands for, is another one than before.
+    a secret value, or what the model's name stands for, is another one than before. `present`: how the revision in
+    force rolls out; one that restarts nothing lets it go on so.
     """
     asked = spec.rollout
     if asked is RolloutStrategy.REPLACE:
@@ -54,7 +56,7 @@ def choose(
     if runs_as(spec) != runs_as(before):
         return _replace("The engine runs as another kind of workload: the old one goes first.")
     if not secrets_change and not pods_change(before, spec):
-        return _replace("No replica restarts.")
+        return Choice(present, "No replica restarts.")
     return _by_room(spec, facts)
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deployments.plan.digests import digest, stamped
+from deployments.plan.growth import shrinking
 from deployments.plan.making import Maker
 from deployments.plan.refusals import refusal_of
 from deployments.plan.removal import delete_rank, removal
@@ -48,6 +49,7 @@ __all__ = [
     "Step",
     "digest",
     "plan",
+    "shrinking",
     "stamped",
 ]
 

@@ -44,13 +44,15 @@ def pods_of(wanted: Object, observed: Sequence[ObservedObject]) -> list[surge.Po
     """The pods of a StatefulSet by its name, those on their way out left out."""
     found = []
     for item in observed:
-        ordinal = item.name.removeprefix(f"{wanted['metadata']['name']}-")
-        if item.kind != "Pod" or item.is_going or not (ordinal.isascii() and ordinal.isdigit()):
+        if item.kind != "Pod" or item.is_going:
+            continue
+        ordinal = surge.ordinal_of(wanted["metadata"]["name"], item.name)
+        if ordinal is None:
             continue
         conditions = item.status.get("conditions") or ()
         found.append(
             surge.Pod(
-                ordinal=int(ordinal),
+                ordinal=ordinal,
                 revision=item.labels.get(_REVISION_LABEL, ""),
                 ready=any(
                     each.get("type") == "Ready" and each.get("status") == "True" for each in conditions

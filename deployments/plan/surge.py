@@ -124,6 +124,12 @@ def advance(wanted: int, live: Live, pods: Sequence[Pod]) -> Stage:
     return held
 
 
+def ordinal_of(workload: str, pod: str) -> int | None:
+    """The number of a StatefulSet's pod; None for a pod of something else."""
+    tail = pod.removeprefix(f"{workload}-")
+    return int(tail) if tail != pod and tail.isascii() and tail.isdigit() else None
+
+
 def is_extra(live: Live, wanted: int) -> bool:
     """Whether the set's last replica is there for the rollout only, and will not be wanted after it."""
     return live.mark == EXTRA and live.replicas > wanted

@@ -14,10 +14,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from deployments import naming, observer
+from deployments import naming, noted, observer
 from deployments.document import to_mapping
 from deployments.kube import decode
-from deployments.kube.kinds import AUTOSCALER, CLAIM, EVENT, POD, STATEFUL_SET, Kind
+from deployments.kube.kinds import AUTOSCALER, CLAIM, EVENT, INGRESS, POD, SERVICE, STATEFUL_SET, Kind
 from deployments.models import (
     CatalogModel,
     Cluster,
@@ -43,6 +43,8 @@ _SHAPES: dict[Kind, type[Any]] = {
     CLAIM: decode.Claim,
     AUTOSCALER: decode.Autoscaler,
     EVENT: decode.Event,
+    SERVICE: noted.Noted,
+    INGRESS: noted.Noted,
 }
 
 
@@ -56,6 +58,10 @@ class Prepared:
     def list(self, kind: Kind, shape: type[T], *, fields: str = "", **_more: Any) -> tuple[T, ...]:
         self.requests += 1
         return decode.read_list(shape, self.bodies[kind, fields.rpartition("=")[2]])
+
+    def list_metadata(self, kind: Kind, shape: type[T], **_more: Any) -> tuple[T, ...]:
+        self.requests += 1
+        return decode.read_list(shape, self.bodies.get((kind, ""), b"{}"))
 
     def logs(self, *_arguments: Any, **_more: Any) -> str:
         self.requests += 1
@@ -73,7 +79,7 @@ def measure() -> Iterator[tuple[str, object]]:
             yield f"{state}.requests_at_{count}", answers.requests
             yield f"{state}.statements_at_{count}", len(queries)
     ready, lost = Prepared(_MANY), Prepared(_MANY, "False")
-    objects = _MANY * (2 + 2 * _REPLICAS + _EVENTS * _REPLICAS)
+    objects = _MANY * (5 + 2 * _REPLICAS + _EVENTS * _REPLICAS)
     floor = min(_cpu(lambda: _decode(ready)) for _ in range(_ROUNDS))
     steady = min(_cpu(lambda: _look(endpoint.cluster, ready)) for _ in range(_ROUNDS))
     changed = min(_cpu(lambda each=each: _look(endpoint.cluster, each)) for each in (lost, ready) * 2)
@@ -143,6 +149,12 @@ def _bodies(count: int, ready: str) -> dict[tuple[Kind, str], bytes]:
         (POD, ""): [_pod(name, pod, ready) for name, pod in pods],
         (CLAIM, ""): [_claim(name, pod) for name, pod in pods],
         (AUTOSCALER, ""): [],
+        (SERVICE, ""): [
+            {"metadata": _metadata(naming.workload(name) + tail, name)}
+            for name in names
+            for tail in ("", "-pods")
+        ],
+        (INGRESS, ""): [{"metadata": _metadata(naming.workload(name), name)} for name in names],
         (EVENT, "Pod"): [_event(pod, i) for _, pod in pods for i in range(_EVENTS)],
         (EVENT, "StatefulSet"): [],
         (EVENT, "PersistentVolumeClaim"): [],

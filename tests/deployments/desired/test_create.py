@@ -116,7 +116,7 @@ def test_only_what_the_spec_asks_for_is_saved() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("step", ["_save_revision", "_save_terms", "_save_shares", "_queue"])
+@pytest.mark.parametrize("step", ["_save_revision", "save_terms", "save_shares", "_queue"])
 @pytest.mark.parametrize("after", [False, True])
 def test_a_fault_at_any_step_leaves_nothing(
     step: str, after: bool, draft: Draft, sent: list[int], monkeypatch: pytest.MonkeyPatch

@@ -146,7 +146,7 @@ def test_a_deployment_that_is_being_deleted_takes_no_revision() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("step", ["_save_terms", "_save_shares", "_queue"])
+@pytest.mark.parametrize("step", ["save_terms", "save_shares", "_queue"])
 def test_a_fault_in_the_middle_leaves_the_old_revision(
     step: str, monkeypatch: pytest.MonkeyPatch, sent: list[int]
 ) -> None:

@@ -77,3 +77,8 @@ def test_what_a_person_asks_for_is_kept(serving: Deployment) -> None:
 
 def test_a_change_of_texts_alone_surges_nothing(serving: Deployment) -> None:
     assert revise(serving, replace(spec(), description="another")) == "replace"
+
+
+def test_a_change_that_restarts_nothing_lets_a_rollout_go_on_as_it_began(serving: Deployment) -> None:
+    assert revise(serving) == "surge"
+    assert revise(serving, replace(CHANGED, description="another")) == "surge"

@@ -1,0 +1,64 @@
+"""The terms of a deployment as rows: limits, price, and with whom it is shared. Called by desired.py alone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from console.models import Organization
+from deployments.models import Deployment, Price, RateLimit, Share
+from deployments.spec import DeploymentSpec, Limit, Pricing
+from deployments.vocabulary import LimitScope, Sharing
+
+
+def save_terms(deployment: Deployment, spec: DeploymentSpec, now: datetime) -> None:
+    """Limits as they are now; a price row only when the price is another one than before."""
+    limits = spec.rate_limits.by_scope()
+    deployment.rate_limits.exclude(scope__in=[*limits]).delete()
+    RateLimit.objects.bulk_create(
+        [_limit(deployment, scope, limit) for scope, limit in limits.items()],
+        update_conflicts=True,
+        unique_fields=["deployment", "scope"],
+        update_fields=["tokens_per_minute", "requests_per_minute"],
+    )
+    _save_price(deployment, spec.pricing, now)
+
+
+def _save_price(deployment: Deployment, pricing: Pricing | None, now: datetime) -> None:
+    """A row for every change, also for the end of a price; none for what holds already."""
+    last = deployment.prices.first()
+    before = (last.currency, last.input_per_million, last.output_per_million) if last else None
+    if pricing is None:
+        if last is None or last.input_per_million is None:
+            return
+        after: tuple[str, Decimal | None, Decimal | None] = (last.currency, None, None)
+    else:
+        after = (pricing.currency, pricing.input_per_million, pricing.output_per_million)
+    if after != before:
+        currency, prompt, answer = after
+        Price.objects.create(
+            deployment=deployment,
+            currency=currency,
+            input_per_million=prompt,
+            output_per_million=answer,
+            effective_from=now,
+        )
+
+
+def _limit(deployment: Deployment, scope: LimitScope, limit: Limit) -> RateLimit:
+    return RateLimit(
+        deployment=deployment,
+        scope=scope,
+        tokens_per_minute=limit.tokens_per_minute,
+        requests_per_minute=limit.requests_per_minute,
+    )
+
+
+def save_shares(deployment: Deployment, mode: Sharing, organizations: list[Organization]) -> None:
+    deployment.sharing = mode
+    deployment.save(update_fields=["sharing"])
+    deployment.shares.exclude(organization__in=organizations).delete()
+    Share.objects.bulk_create(
+        [Share(deployment=deployment, organization=organization) for organization in organizations],
+        ignore_conflicts=True,
+    )
