@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from deployments import naming, ngc
-from deployments.context import ClusterOffers, RenderContext
+from deployments.context import RenderContext
 from deployments.manifests.common import EngineNotOffered, Manifest, metadata
+from deployments.scaling import BY_OPERATOR, obstacle
 from deployments.spec import DeploymentSpec
 from deployments.vocabulary import DynamoBackend, Engine, ScalingMetric
 
@@ -72,20 +73,6 @@ def autoscaler(spec: DeploymentSpec, context: RenderContext, target: Manifest) -
     return (_scaled_object if metric.is_of_engine else _horizontal)(spec, context, reference)
 
 
-def obstacle(metric: ScalingMetric, offers: ClusterOffers) -> str:
-    """Why a cluster cannot scale by a metric, with the remedy; empty when it can."""
-    if not metric.is_of_engine:
-        return ""
-    if not offers.keda:
-        return "This cluster has no KEDA. Install it, or scale by CPU."
-    if not offers.prometheus_url:
-        return (
-            "The address of this cluster's Prometheus is not known. Enter it on the cluster's page, "
-            "or scale by CPU."
-        )
-    return ""
-
-
 def query(spec: DeploymentSpec, namespace: str, target_name: str) -> str:
     """What KEDA asks Prometheus: one number.
 
@@ -113,9 +100,7 @@ def by_resource(spec: DeploymentSpec) -> Manifest:
     """
     scaling = spec.autoscaling
     if scaling.metric.is_of_engine:
-        raise ScalingNotOffered(
-            "The NIM Operator scales by CPU or memory only. Choose one of them, or let Slipway run the pods."
-        )
+        raise ScalingNotOffered(BY_OPERATOR)
     utilization = {"type": "Utilization", "averageUtilization": scaling.threshold}
     return {
         "minReplicas": scaling.min_replicas,

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from deployments import naming
 from deployments.context import PLAIN_KUBERNETES, ClusterOffers
-from deployments.manifests.scaling import ScalingNotOffered, autoscaler, by_resource, obstacle
+from deployments.manifests.scaling import ScalingNotOffered, autoscaler, by_resource
+from deployments.scaling import obstacle
 from deployments.spec import Autoscaling, DeploymentSpec, DynamoSpec, EngineSpec
 from deployments.vocabulary import DynamoBackend, DynamoMode, Engine, ScalingMetric
 from tests.deployments.manifests.cases import context, spec
