@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from deployments.kube import kubeconfig
+from deployments.kube.probe import probe
 from tests.deployments.sandbox_api.cluster import Cluster
 
 GROUP = "/apis/apps.nvidia.com/v1alpha1"
@@ -62,6 +64,13 @@ def test_without_the_operator_nobody_knows_its_kind(bare: Cluster) -> None:
     assert bare.ask("GET", f"{GROUP}/nimservices")[0] == 404
     assert bare.ask("POST", services("models"), SERVICE)[0] == 404
     assert "NotFound" in bare.kubectl("get", "crd", "nimservices.apps.nvidia.com", check=False)
+
+
+def test_the_consoles_check_tells_whether_the_operator_is_there(api: Cluster, bare: Cluster) -> None:
+    with_it = probe(kubeconfig.read(api.kubeconfig.read_text())).addons
+    without = probe(kubeconfig.read(bare.kubeconfig.read_text())).addons
+    assert (with_it.nim, without.nim) == (True, False)
+    assert (with_it.gateway_api, without.gateway_api) == (True, True)
 
 
 @pytest.mark.parametrize(
