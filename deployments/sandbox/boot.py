@@ -50,6 +50,9 @@ class Boot:
     port: int = 0
     # Paths that answer 200 without a key, for probes.
     open_paths: tuple[str, ...] = ()
+    # Those that answer before the process serves, and from when on.
+    early_paths: tuple[str, ...] = ()
+    early_at: float | None = None
     memory_bytes: int = 64 * 1024**2
     # The model whose weights this start fetches, when they are complete, and the uid of their volume's claim.
     downloaded: str = ""

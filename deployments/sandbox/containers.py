@@ -257,7 +257,8 @@ class Container:
 
     def _probe(self, pod: Object, probe: Probe, boot: Boot, now: datetime) -> bool:
         """One probe; false when it ended the container."""
-        failure = ask(probe, self.spec, boot, self._serving, now, self._all.settings)
+        early = boot.early_at is not None and boot.early_at <= self._elapsed(now)
+        failure = ask(probe, self.spec, boot, self._serving, now, self._all.settings, early=early)
         if not failure:
             return True
         self._event(pod, "Warning", "Unhealthy", failure)

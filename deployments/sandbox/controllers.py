@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING
 from deployments.sandbox.autoscaler import Autoscaler
 from deployments.sandbox.clock import earliest
 from deployments.sandbox.deployments import Deployments
+from deployments.sandbox.dynamo_operator import DynamoOperator
 from deployments.sandbox.engine_host import EngineHost
 from deployments.sandbox.engines import Engines
+from deployments.sandbox.ephemeral import EphemeralVolumes
 from deployments.sandbox.kubelet import Kubelet
 from deployments.sandbox.nim_operator import NimOperator
 from deployments.sandbox.replicasets import ReplicaSets
@@ -57,9 +59,11 @@ class Controllers:
         kubelet = Kubelet(store, settings, self.engines)
         self._steps: tuple[Callable[[datetime], datetime | None], ...] = (
             *((NimOperator(store, settings).step,) if settings.nim_operator else ()),
+            *((DynamoOperator(store).step,) if settings.dynamo else ()),
             StatefulSets(store, settings).step,
             Deployments(store, settings).step,
             ReplicaSets(store, settings).step,
+            EphemeralVolumes(store).step,
             Volumes(store).step,
             Scheduler(store).step,
             kubelet.step,

@@ -10,6 +10,15 @@ from deployments.sandbox.weights import GENERATE
 
 
 @dataclass(frozen=True, slots=True)
+class DynamoPart:
+    """`frontend`, `worker`, `prefill` or `decode`, in which of Dynamo's own namespaces, with which backend."""
+
+    role: str
+    namespace: str
+    backend: str = "vllm"
+
+
+@dataclass(frozen=True, slots=True)
 class EngineConfig:
     """One engine; tokens for lengths, seconds for times."""
 
@@ -39,6 +48,8 @@ class EngineConfig:
     per_request_metrics: bool = False
     request_id_headers: bool = False
     load_tracking: bool = False
+    # The part that the process has in one of Dynamo's graphs; None for an engine that serves by itself.
+    dynamo: DynamoPart | None = None
     # Whose routes and metrics: `vllm`, or `nim1` and `nim2` for NVIDIA's packaging, whose version is `release`.
     flavour: str = "vllm"
     release: str = ""

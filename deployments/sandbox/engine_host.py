@@ -39,6 +39,9 @@ class EngineHost(Protocol):
     def extra_load(self, key: str) -> tuple[int, int]:
         """Millicores and bytes that somebody set on top of the real load."""
 
+    def page(self, key: str) -> str:
+        """The metrics page of an engine; empty for an unknown key."""
+
 
 class NoEngines:
     """A host without a network: every engine has the same address and answers nothing."""
@@ -48,6 +51,7 @@ class NoEngines:
         self.failed: set[str] = set()
         self.busy: dict[str, float] = {}
         self.load: dict[str, tuple[int, int]] = {}
+        self.pages: dict[str, str] = {}
 
     def open(self, key: str, config: EngineConfig, write: Callable[[str], None]) -> str:
         """See EngineHost."""
@@ -82,3 +86,7 @@ class NoEngines:
     def extra_load(self, key: str) -> tuple[int, int]:
         """See EngineHost."""
         return self.load.get(key, (0, 0))
+
+    def page(self, key: str) -> str:
+        """See EngineHost."""
+        return self.pages.get(key, "") if key in self.open_engines else ""

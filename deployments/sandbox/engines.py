@@ -16,6 +16,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from deployments.sandbox.dynamo_frontend import Door, FrontendDoor, WorkerDoor, page
 from deployments.sandbox.engine_api import EngineApi
 from deployments.sandbox.engine_config import EngineConfig
 from deployments.sandbox.engine_core import EngineCore
@@ -32,10 +33,20 @@ class _Engine:
     """One engine with its listener and its connections."""
 
     def __init__(
-        self, config: EngineConfig, write: Callable[[str], None], on_failure: Callable[[], None]
+        self,
+        config: EngineConfig,
+        write: Callable[[str], None],
+        on_failure: Callable[[], None],
+        peers: Callable[[str], list[_Engine]],
     ) -> None:
         self.core = EngineCore(config, write)
-        self.api = EngineApi(self.core, on_failure)
+        self._api = EngineApi(self.core, on_failure)
+        self.api: Door = self._api
+        part = config.dynamo
+        if part is not None and part.role == "frontend":
+            self.api = FrontendDoor(config, lambda: peers(part.namespace))
+        elif part is not None:
+            self.api = WorkerDoor(self.core)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # Accepted connections inherit it: a streamed token must not wait for the receipt of the one before.
@@ -61,6 +72,10 @@ class _Engine:
         )
         self._uvicorn.load()
         self._write = write
+
+    async def generate(self, exchange: Exchange) -> None:
+        """Answer a request that one of Dynamo's frontends passes on."""
+        await self._api.answer(exchange)
 
     async def serve(self) -> None:
         """Accept connections until closed."""
@@ -126,7 +141,7 @@ class Engines:
     def open(self, key: str, config: EngineConfig, write: Callable[[str], None]) -> str:
         """See EngineHost."""
         self.close(key)
-        engine = _Engine(config, write, lambda: self._on_failure(key))
+        engine = _Engine(config, write, lambda: self._on_failure(key), self._workers)
         self._engines[key] = engine
         self._spawn(engine)
         return f"http://{_LOOPBACK}:{engine.port}"
@@ -192,6 +207,22 @@ class Engines:
         """See EngineHost."""
         engine = self._engines.get(key)
         return engine.api.extra_load if engine else (0, 0)
+
+    def page(self, key: str) -> str:
+        """See EngineHost."""
+        engine = self._engines.get(key)
+        return page(engine.core) if engine else ""
+
+    def _workers(self, namespace: str) -> list[_Engine]:
+        """Dynamo's workers that have registered in a namespace and take requests."""
+        return [
+            engine
+            for engine in self._engines.values()
+            if engine.core.config.dynamo is not None
+            and engine.core.config.dynamo.namespace == namespace
+            and engine.core.config.dynamo.role != "frontend"
+            and not (engine.closed or engine.core.draining or engine.core.aborting)
+        ]
 
     def _bury(self, engine: _Engine) -> None:
         self._dying.discard(engine)

@@ -32,6 +32,8 @@ class Exchange:
         self.status = 0
         self.read = self.sent = 0
         self.extra_headers: list[tuple[bytes, bytes]] = []
+        # Told every part of the answer's body, for whoever passes the exchange on and keeps count.
+        self.on_sent: Callable[[bytes], None] = lambda part: None
         self._headers = {name.lower(): value for name, value in scope["headers"]}
         self._receive = receive
         self._send = send
@@ -78,6 +80,7 @@ class Exchange:
             headers.append((b"content-type", content_type.encode()))
         await self._start(status, headers)
         self.sent += len(body)
+        self.on_sent(body)
         await self._send({"type": "http.response.body", "body": body})
 
     async def send_json(self, status: int, document: dict[str, Any]) -> None:
@@ -94,6 +97,7 @@ class Exchange:
     async def send_part(self, part: bytes, *, last: bool = False) -> None:
         """A piece of a stream."""
         self.sent += len(part)
+        self.on_sent(part)
         await self._send({"type": "http.response.body", "body": part, "more_body": not last})
 
     async def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:

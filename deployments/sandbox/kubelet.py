@@ -19,8 +19,8 @@ from deployments.sandbox.clock import earliest, stamp
 from deployments.sandbox.containers import Container, Machinery
 from deployments.sandbox.engine_host import EngineHost
 from deployments.sandbox.environment import missing_volume_source
+from deployments.sandbox.garbage import claims_of
 from deployments.sandbox.images import Images
-from deployments.sandbox.scheduler import claims_of
 from deployments.sandbox.settings import Settings
 
 if TYPE_CHECKING:

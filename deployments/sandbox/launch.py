@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from deployments.quantity import to_bytes
 from deployments.sandbox.boot import Boot, Surroundings, no_such_command, plain_process
 from deployments.sandbox.command_line import split_shell
+from deployments.sandbox.dynamo_boot import dynamo_boot, starts_dynamo
 from deployments.sandbox.environment import ConfigError, expand, resolve_environment
 from deployments.sandbox.nim_boot import nim_boot
 from deployments.sandbox.registry import Image
@@ -63,6 +64,8 @@ def launch(
     )
     if image.serves_nim:
         boot = nim_boot(around, image)
+    elif starts_dynamo(around.argv):
+        boot = dynamo_boot(around, image)
     elif image.serves_vllm:
         boot = _vllm(around, argv, bool(command), image)
     else:
@@ -95,9 +98,12 @@ def _check_user(pod: Object, container: dict[str, Any], image: Image) -> None:
 def _weights_claim(store: Store, pod: Object, container: dict[str, Any], path: str) -> Object | None:
     """The claim behind the mount that holds `path`."""
     _mount, volume = _mounted_at(pod, container, path)
-    if not volume.get("persistentVolumeClaim"):
+    if volume.get("ephemeral"):
+        name = f"{pod['metadata']['name']}-{volume['name']}"
+    elif volume.get("persistentVolumeClaim"):
+        name = volume["persistentVolumeClaim"]["claimName"]
+    else:
         return None
-    name = volume["persistentVolumeClaim"]["claimName"]
     return store.get("persistentvolumeclaims", pod["metadata"]["namespace"], name)
 
 

@@ -43,10 +43,20 @@ def make_probe(kind: str, container: dict[str, Any], start: datetime, settings: 
 
 
 def ask(
-    probe: Probe, container: dict[str, Any], boot: Boot, serving: bool, now: datetime, settings: Settings
+    probe: Probe,
+    container: dict[str, Any],
+    boot: Boot,
+    serving: bool,
+    now: datetime,
+    settings: Settings,
+    *,
+    early: bool = False,
 ) -> str:
-    """Run a due probe and note the result; returns the sentence of a failure, or an empty string."""
-    failure = _answer(probe.spec, container, boot, serving)
+    """Run a due probe and note the result; returns the sentence of a failure, or an empty string.
+
+    `early` says that the process answers its early paths already.
+    """
+    failure = _answer(probe.spec, container, boot, serving, early)
     period = settings.real(float(probe.spec.get("periodSeconds", 10)))
     probe.next_at = now + period
     if failure:
@@ -60,9 +70,9 @@ def ask(
     return ""
 
 
-def _answer(spec: dict[str, Any], container: dict[str, Any], boot: Boot, serving: bool) -> str:
+def _answer(spec: dict[str, Any], container: dict[str, Any], boot: Boot, serving: bool, early: bool) -> str:
     if "httpGet" in spec:
-        return _http(spec["httpGet"], container, boot, serving)
+        return _http(spec["httpGet"], container, boot, serving, early)
     for field in ("tcpSocket", "grpc"):
         if field in spec:
             port = _port(spec[field].get("port"), container)
@@ -71,15 +81,17 @@ def _answer(spec: dict[str, Any], container: dict[str, Any], boot: Boot, serving
     return ""
 
 
-def _http(get: dict[str, Any], container: dict[str, Any], boot: Boot, serving: bool) -> str:
+def _http(get: dict[str, Any], container: dict[str, Any], boot: Boot, serving: bool, early: bool) -> str:
     port, path = _port(get.get("port"), container), get.get("path") or "/"
     scheme = str(get.get("scheme", "HTTP")).lower()
-    if not serving or port != boot.port:
+    if not (serving or early) or port != boot.port:
         url = f'Get "{scheme}://127.0.0.1:{port}{path}"'
         return f"{url}: dial tcp 127.0.0.1:{port}: connect: connection refused"
     plain = path.split("?", 1)[0]
-    if plain in boot.open_paths:
+    if plain in (boot.open_paths if serving else boot.early_paths):
         return ""
+    if not serving:
+        return "HTTP probe failed with statuscode: 503"
     return f"HTTP probe failed with statuscode: {401 if plain.startswith('/v1/') else 404}"
 
 

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from deployments.quantity import parse
+from deployments.sandbox.garbage import claims_of
 from deployments.sandbox.placement import selects, tolerates
 from deployments.sandbox.podstatus import set_condition
 from deployments.sandbox.volumes import SELECTED_NODE, class_of, waits_for_consumer
@@ -160,16 +161,6 @@ class Scheduler:
             if storage_class is None or not waits_for_consumer(storage_class):
                 return "pod has unbound immediate PersistentVolumeClaims"
         return ""
-
-
-def claims_of(pod: Object) -> list[str]:
-    """Names of the volume claims that a pod mounts."""
-    volumes = pod["spec"].get("volumes") or []
-    return [
-        volume["persistentVolumeClaim"]["claimName"]
-        for volume in volumes
-        if volume.get("persistentVolumeClaim")
-    ]
 
 
 def pod_requests(pod: Object) -> dict[str, Decimal]:
