@@ -189,7 +189,9 @@ class Look:
             pods_ready=max(since) if complete and since and self.wanted else None,
             now=self.now,
         )
-        return found or (operators.silent(self.workload) if self.wanted and not self.current else None)
+        if found is not None or self.current or not self.wanted or self.seen.idle_since is not None:
+            return found
+        return operators.silent(self.workload, self.now)
 
     def _of_controllers(self) -> Iterator[Sequence[Event]]:
         """The events of each controller that makes pods, apart: what one makes says nothing of another."""

@@ -225,13 +225,15 @@ def _coming_up(look: Look) -> _Said:
         return Phase.UPDATING if up else Phase.QUEUED, sentence, "", "writing"
     waiting = [replica for replica in look.current if not replica.is_ready]
     furthest = max(waiting, key=lambda replica: ROLLOUT_STEPS.index(replica.step), default=None)
+    finding = next(iter(merged(look.findings())), None)
     if furthest is None:
+        if finding is not None:
+            return Phase.UPDATING if up else Phase.QUEUED, finding.sentence, finding.remedy, finding.code
         makes = "The cluster is making the replicas."
         if workload is not None and look.seen.idle_since:
             makes = f"Waiting for the {workload.operator} to act on revision {look.seen.revision}."
         return Phase.UPDATING if up else Phase.QUEUED, makes, "", "making"
     phase = Phase.LOADING if furthest.step is Phase.SERVING else furthest.step
-    finding = next(iter(merged(look.findings())), None)
     if finding is not None:
         return phase, finding.sentence, finding.remedy, finding.code
     sentence = f"{furthest.status.label} since {furthest.since:%H:%M:%S} UTC." if furthest.since else ""

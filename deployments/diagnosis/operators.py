@@ -48,14 +48,15 @@ def find(
     return None
 
 
-def silent(workload: Workload | None) -> Finding | None:
+def silent(workload: Workload | None, now: datetime) -> Finding | None:
     """Why no pod is made although the operator has seen the workload: only its own words tell."""
     if workload is None or not workload.operator or not workload.problem:
         return None
+    since = workload.problem_since
+    if since is None or now - since < GRACE:
+        return None
     sentence = f"The {workload.operator} makes no replicas: {brief(workload.problem)}."
-    return Finding(
-        Rank.OPERATOR, "operator-makes-none", sentence, _read(workload), workload.problem_since, ACTS_WITHIN
-    )
+    return Finding(Rank.OPERATOR, "operator-makes-none", sentence, _read(workload), since, ACTS_WITHIN)
 
 
 def idle(workload: Workload, since: datetime) -> str:
