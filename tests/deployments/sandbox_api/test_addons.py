@@ -10,6 +10,7 @@ import pytest
 
 from deployments.kube import kubeconfig
 from deployments.kube.probe import probe
+from deployments.sandbox.settings import read_settings
 from tests.deployments.sandbox_api.cluster import Cluster
 
 GROUP = "/apis/apps.nvidia.com/v1alpha1"
@@ -144,3 +145,10 @@ def test_the_forms_of_lists_and_objects_are_not_confused(api: Cluster, namespace
     assert (status, body["reason"]) == (406, "NotAcceptable")
     one = {"Accept": wanted.format("PartialObjectMetadataList")}
     assert api.ask("GET", f"/api/v1/namespaces/{namespace}", headers=one)[0] == 406
+
+
+def test_a_switch_is_0_or_1() -> None:
+    assert read_settings({}).nim_operator
+    assert not read_settings({"SANDBOX_NIM_OPERATOR": "0"}).nim_operator
+    with pytest.raises(ValueError, match="SANDBOX_NIM_OPERATOR"):
+        read_settings({"SANDBOX_NIM_OPERATOR": "maybe"})

@@ -118,6 +118,20 @@ def test_an_autoscaler_owns_the_replicas_until_it_is_switched_off(cluster: Clust
     assert len(cluster.pods()) == 1
 
 
+def test_load_on_the_pods_makes_more_of_them(cluster: Cluster) -> None:
+    nims.apply(cluster, operated(autoscaling=replace(SCALING, min_replicas=1, threshold=50)), CONTEXT)
+    cluster.advance(200)
+    (pod,) = cluster.pods()
+    annotation = {"sandbox.slipway/cpu-load": "7"}
+    cluster.store.update(
+        "pods", NAMESPACE, pod, lambda live: live["metadata"].setdefault("annotations", {}).update(annotation)
+    )
+    cluster.advance(400)
+    assert len(cluster.pods()) > 1
+    assert _get(cluster, "deployments")["spec"]["replicas"] == len(cluster.pods())
+    assert _status(cluster)["state"] == "Ready"
+
+
 def test_a_count_that_somebody_changed_is_set_back_and_other_changes_stay(cluster: Cluster) -> None:
     nims.apply(cluster, operated(), CONTEXT)
     cluster.advance(200)

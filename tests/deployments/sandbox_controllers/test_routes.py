@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from deployments.sandbox.seeds import GATEWAY
+from deployments.sandbox.seeds import GATEWAY, INGRESS_CLASS
 from tests.deployments.sandbox_controllers.cluster import NAMESPACE, Cluster
 
 
@@ -82,3 +82,15 @@ def test_an_ingress_gets_an_address(cluster: Cluster) -> None:
     ingress = cluster.store.get("ingresses", NAMESPACE, "md-a")
     assert ingress is not None
     assert ingress["status"]["loadBalancer"]["ingress"] == [{"ip": "127.0.0.1"}]
+
+
+@pytest.mark.parametrize(("name", "served"), [(INGRESS_CLASS, True), ("nginx", False)])
+def test_nobody_takes_up_an_ingress_of_a_class_that_is_not_there(
+    cluster: Cluster, name: str, served: bool
+) -> None:
+    spec = {"ingressClassName": name, "rules": [{"host": "demo.example.com"}]}
+    cluster.store.create("ingresses", NAMESPACE, {"metadata": {"name": "md-a"}, "spec": spec})
+    cluster.advance(1)
+    ingress = cluster.store.get("ingresses", NAMESPACE, "md-a")
+    assert ingress is not None
+    assert bool(ingress["status"]["loadBalancer"].get("ingress")) is served
