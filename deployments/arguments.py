@@ -8,7 +8,7 @@ manifests' job. Pure: no Django, no I/O.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -119,8 +119,20 @@ def judge(arguments: Sequence[str], gpus: int, attention_heads: int | None = Non
     shape = list(_judge_shape(arguments))
     if shape:
         return shape
-    verdicts = [*_judge_bare_words(arguments), *_judge_flags(arguments)]
+    whole = (*REFUSED, TENSOR, PIPELINE, DATA)
+    verdicts = [*_judge_bare_words(arguments), *_judge_flags(arguments, REFUSED, RISKY, whole)]
     verdicts += _judge_parallelism(arguments, gpus, attention_heads)
+    return sorted(verdicts, key=lambda verdict: verdict.index)
+
+
+def judge_reserved(
+    arguments: Sequence[str], refused: Mapping[str, str], risky: Mapping[str, str]
+) -> list[Verdict]:
+    """Objections to arguments of another parser than vLLM's: their shape, and flags that are reserved or risky."""
+    shape = list(_judge_shape(arguments))
+    if shape:
+        return shape
+    verdicts = [*_judge_first_word(arguments), *_judge_flags(arguments, refused, risky, tuple(refused))]
     return sorted(verdicts, key=lambda verdict: verdict.index)
 
 
@@ -185,16 +197,26 @@ def _judge_bare_words(arguments: Sequence[str]) -> Iterator[Verdict]:
         taken += 1
 
 
-def _judge_flags(arguments: Sequence[str]) -> Iterator[Verdict]:
+def _judge_first_word(arguments: Sequence[str]) -> Iterator[Verdict]:
+    """A word before any flag, and what ends the flags."""
+    for index, argument in enumerate(arguments):
+        if argument == "--" or (index == 0 and not _is_flag(argument)):
+            yield Verdict(index, True, f"“{argument[:60]}” belongs to no flag. Arguments begin with a flag.")
+
+
+def _judge_flags(
+    arguments: Sequence[str], refused: Mapping[str, str], risky: Mapping[str, str], whole: Sequence[str]
+) -> Iterator[Verdict]:
+    """`whole`: flags that may not be shortened either."""
     for flag in _flags(arguments):
         if any(character.isspace() for character in flag.name):
             yield Verdict(flag.index, True, "A flag and its value are two arguments, or one joined by “=”.")
-        elif flag.name in REFUSED:
-            yield Verdict(flag.index, True, f"{flag.name} cannot be set here. {REFUSED[flag.name]}")
-        elif (meant := _abbreviation(flag.name)) is not None:
+        elif flag.name in refused:
+            yield Verdict(flag.index, True, f"{flag.name} cannot be set here. {refused[flag.name]}")
+        elif (meant := _abbreviation(flag.name, whole)) is not None:
             yield Verdict(flag.index, True, f"{flag.name} would be read as {meant}. Write flags out in full.")
-        elif flag.name in RISKY:
-            yield Verdict(flag.index, False, f"{flag.name}: {RISKY[flag.name]}")
+        elif flag.name in risky:
+            yield Verdict(flag.index, False, f"{flag.name}: {risky[flag.name]}")
 
 
 def _judge_parallelism(arguments: Sequence[str], gpus: int, attention_heads: int | None) -> Iterator[Verdict]:
@@ -250,9 +272,8 @@ def _full_name(name: str) -> str:
     return _SHORT.get(name, name)
 
 
-def _abbreviation(name: str) -> str | None:
+def _abbreviation(name: str, whole: Sequence[str]) -> str | None:
     """The reserved or sizing flag that this beginning of a flag would be taken for."""
-    whole = (*REFUSED, TENSOR, PIPELINE, DATA)
     if not name.startswith("--") or name == "--" or name in whole:
         return None
     return next((flag for flag in whole if flag.startswith(name)), None)

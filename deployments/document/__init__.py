@@ -14,7 +14,6 @@ from typing import Any
 import yaml
 
 from deployments import rules
-from deployments.arguments import judge as judge_arguments
 from deployments.document.engine import (
     DEFAULT_IMAGES,
     DEFAULT_VLLM_TAG,
@@ -35,9 +34,9 @@ from deployments.document.sections import (
     read_sharing,
 )
 from deployments.document.writing import API_VERSION, KIND, to_mapping, write
+from deployments.engine_arguments import judge as judge_arguments
 from deployments.plain_yaml import PlainLoader
 from deployments.spec import DeploymentSpec, EngineSpec, Resources
-from deployments.vocabulary import Engine
 
 __all__ = [
     "API_VERSION",
@@ -122,7 +121,7 @@ def from_mapping(raw: object) -> DeploymentSpec:
 
 def across_sections(engine: EngineSpec, resources: Resources) -> list[Problem]:
     """What no section can see alone: the engine's arguments against the GPUs of a replica."""
-    verdicts = judge_arguments(engine.arguments, resources.gpu.count) if engine.kind is Engine.VLLM else []
+    verdicts = judge_arguments(engine, resources.gpu.count)
     return [Problem(f"spec.engine.arguments[{v.index}]", v.why) for v in verdicts if v.refused]
 
 

@@ -6,6 +6,7 @@ an unchanged deployment is applied as a no-op. Pure: no Django, no I/O.
 
 from __future__ import annotations
 
+from deployments import ngc
 from deployments.context import RenderContext
 from deployments.manifests import dynamo, nim, vllm
 from deployments.manifests.common import EngineNotOffered, Manifest
@@ -23,4 +24,4 @@ def render(spec: DeploymentSpec, context: RenderContext) -> list[Manifest]:
     Secrets, services, workload, autoscaler, route. Raises EngineNotOffered, with a sentence for people, for
     an engine or a source of weights that cannot be deployed.
     """
-    return _ENGINES[spec.engine.kind](spec, context)
+    return _ENGINES[spec.engine.kind](ngc.resolve(spec, context.source), context)

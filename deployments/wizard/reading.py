@@ -10,10 +10,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deployments import arguments, document
+from deployments import document
 from deployments.document import InvalidDocument, Problem
+from deployments.document.engine import kind_of
+from deployments.engine_arguments import judge
 from deployments.spec import DeploymentSpec, EngineSpec, Resources
-from deployments.vocabulary import Engine
 from deployments.wizard import steps, words
 from deployments.wizard.steps import Step
 
@@ -76,10 +77,12 @@ def normal(sections: Mapping[str, Any]) -> dict[str, Any]:
     One that cannot be read stays as it is.
     """
     made = dict(sections)
+    # Which variables are refused depends on the engine.
+    engine = _ENGINE | {"kind": kind_of(sections.get("engine")).value}
     for key, slug in [(step.key, step.slug) for step in steps.FILLED if step.key] + [
         (key, key) for key in UNSTEPPED
     ]:
-        alone = {"general": _READABLE, "engine": _ENGINE, slug: sections.get(slug)}
+        alone = {"general": _READABLE, "engine": engine, slug: sections.get(slug)}
         try:
             spec = document.from_mapping(to_mapping(alone))
         except InvalidDocument:
@@ -140,8 +143,6 @@ def _engine_problems(sections: Mapping[str, Any]) -> list[Problem]:
     engine = document.read_engine(sections.get("engine"), "spec.engine", [])
     if engine is None:
         return []
-    if engine.kind is not Engine.VLLM:
-        return []
     alone = _refused_with_any_gpus(engine)
     problems = [Problem(f"spec.engine.arguments[{index}]", why) for index, why in alone.items()]
     resources = document.read_resources(sections.get("resources"), "spec.resources", [])
@@ -158,7 +159,7 @@ def _refused_with_any_gpus(engine: EngineSpec) -> dict[int, str]:
     """Arguments that no number of GPUs would make right, by their place."""
     refused: dict[int, str] = {}
     for count in range(1, _MOST_GPUS + 1):
-        now = {v.index: v.why for v in arguments.judge(engine.arguments, count) if v.refused}
+        now = {v.index: v.why for v in judge(engine, count) if v.refused}
         refused = now if count == 1 else {index: why for index, why in refused.items() if index in now}
     return refused
 

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from django.core.management.base import BaseCommand, CommandError
 
-from deployments import document, ngc
+from deployments import document
 from deployments.context import ClusterOffers, Exposure, ModelSource, RenderContext
 from deployments.document import InvalidDocument
 from deployments.manifests import EngineNotOffered, render
@@ -59,7 +59,7 @@ class Command(BaseCommand):
         try:
             spec = document.read(_read(options["file"]))
             context = _context(options, spec.model)
-            made = render(ngc.resolve(spec, context.source), context)
+            made = render(spec, context)
             objects = [object for object in made if object["kind"] != "Secret"]
         except InvalidDocument as invalid:
             self._refuse(f"{problem.path}: {problem.message}" for problem in invalid.problems)

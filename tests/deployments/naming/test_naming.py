@@ -24,6 +24,10 @@ NAMERS = [
     naming.weights_secret,
     naming.registry_secret,
     naming.tls_secret,
+    naming.ngc_secret,
+    naming.cache_claim,
+    naming.route,
+    naming.graph,
 ]
 
 
@@ -37,6 +41,23 @@ def test_every_name_is_legal_for_a_service(namer, name: str) -> None:
 @given(ANY)
 def test_a_workload_leaves_room_for_the_hash_of_its_revision(name: str) -> None:
     assert len(naming.workload(name)) <= naming.LONGEST_WORKLOAD_NAME == 52
+
+
+@given(ANY)
+def test_a_graph_leaves_room_for_the_names_of_its_components(name: str) -> None:
+    assert len(naming.graph(name)) + len("Frontend") <= 45
+
+
+def test_what_an_operator_makes_of_a_graph_cannot_be_another_deployment_s() -> None:
+    assert naming.graph("chat") == "md-chat--graph"
+    assert f"{naming.graph('chat')}-frontend" != naming.client_service("chat-frontend")
+    assert naming.scaling_adapter("chat", "Decode") == "md-chat--graph-decode"
+
+
+def test_what_an_operator_makes_does_not_pass_for_ours() -> None:
+    """Operators copy these labels to their services, which our plan would else prune."""
+    assert naming.MANAGED_BY_LABEL not in naming.operated_labels("chat")
+    assert naming.selector("chat").items() <= naming.operated_labels("chat").items()
 
 
 @given(GOOD)
