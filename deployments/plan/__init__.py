@@ -80,7 +80,11 @@ def plan(
         (
             item
             for item in observed
-            if (item.kind, item.name) not in wanted and item.is_ours and item.kind not in _READ_ONLY
+            if (item.kind, item.name) not in wanted
+            and item.is_ours
+            and item.kind not in _READ_ONLY
+            # KEDA gives its autoscaler all labels of the ScaledObject, ours included.
+            and not (item.kind in AUTOSCALERS and item.is_controlled)
         ),
         key=delete_rank,
     )

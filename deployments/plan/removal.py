@@ -25,8 +25,14 @@ def removal(observed: Sequence[ObservedObject]) -> Plan:
     waiting = tuple(item.title for item in sorted(observed, key=delete_rank))
     for stage in _STAGES:
         present = sorted((item for item in observed if item.kind in stage), key=delete_rank)
-        # Pods go with their workload; deleting them here would only race with it.
-        untold = tuple(item for item in present if not item.is_going and item.kind != "Pod")
+        # Pods go with their workload, KEDA's autoscaler with its ScaledObject; deleting them here would only race.
+        untold = tuple(
+            item
+            for item in present
+            if not item.is_going
+            and item.kind != "Pod"
+            and not (item.kind in AUTOSCALERS and item.is_controlled)
+        )
         if untold:
             return Plan(prune=untold, waiting_for=waiting)
         if present and stage in (WORKLOADS, ("Pod",)):

@@ -92,6 +92,11 @@ class ObservedObject:
         references = self.metadata.get("ownerReferences") or ()
         return bool(owner.uid) and any(each.get("uid") == owner.uid for each in references)
 
+    @property
+    def is_controlled(self) -> bool:
+        """Whether another object's controller makes it, and would make it again."""
+        return any(each.get("controller") for each in self.metadata.get("ownerReferences") or ())
+
     def fields_of(self, manager: str) -> Iterator[Mapping[str, Any]]:
         """What this manager has applied, in the API's own notation (fieldsV1)."""
         for entry in self.metadata.get("managedFields") or ():
