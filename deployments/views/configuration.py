@@ -8,11 +8,11 @@ from django.views.decorators.http import require_safe
 from console.access import Permission, requires
 from console.http import Request, page
 from console.presentation import figures
+from deployments import portrait
+from deployments.portrait import Facts
 from deployments.spec import DeploymentSpec
 from deployments.views.frame import find, head
 from deployments.vocabulary import LimitScope
-
-Facts = list[tuple[str, str]]
 
 
 @require_safe
@@ -40,7 +40,7 @@ def metrics(request: Request, name: str) -> HttpResponse:
 
 
 def _sections(spec: DeploymentSpec, model: str) -> list[tuple[str, Facts]]:
-    engine, resources, scaling = spec.engine, spec.resources, spec.autoscaling
+    resources = spec.resources
     return [
         (
             "General",
@@ -51,40 +51,19 @@ def _sections(spec: DeploymentSpec, model: str) -> list[tuple[str, Facts]]:
                 ("Endpoint", spec.endpoint),
             ],
         ),
-        (
-            "Engine",
-            [
-                ("Engine", engine.kind.label),
-                ("Image", engine.reference),
-                (
-                    "Replicas",
-                    f"{scaling.min_replicas} to {scaling.max_replicas}, by load"
-                    if scaling.enabled
-                    else str(engine.replicas),
-                ),
-                ("Volume per replica", engine.volume),
-            ],
-        ),
+        ("Engine", portrait.engine(spec)),
         (
             "Resources per replica",
             [
                 ("CPU", f"{resources.cpu_request} requested, {resources.cpu_limit or 'no'} limit"),
                 ("Memory", f"{resources.memory_request} requested, {resources.memory_limit} limit"),
-                ("GPUs", f"{resources.gpu.count} × {resources.gpu.resource}"),
-                ("GPU product", resources.gpu.product or "Any"),
+                *portrait.gpus(spec),
             ],
         ),
-        (
-            "Autoscaling",
-            [
-                ("Replicas", f"{scaling.min_replicas} to {scaling.max_replicas}"),
-                ("Scales on", f"{scaling.metric.label} above {scaling.threshold} % of the request"),
-            ]
-            if scaling.enabled
-            else [("Autoscaling", "Off")],
-        ),
+        ("Scaling and rollout", [*portrait.scaling(spec.autoscaling), *portrait.change(spec)]),
         ("Rate limits", _limits(spec)),
         ("Price", _price(spec)),
+        ("Sharing", portrait.sharing(spec)),
     ]
 
 

@@ -15,18 +15,21 @@ from console.http import Request, page
 from deployments import desired, document, rules
 from deployments.desired import Conflict
 from deployments.document import InvalidDocument, Problem
+from deployments.impact import volumes
 from deployments.manifests import EngineNotOffered
 from deployments.models import Deployment
 from deployments.rules import Refused
 from deployments.spec import DeploymentSpec
-from deployments.wizard import advice, drafts, pages, steps
+from deployments.wizard import advice, drafts, pages, preview, steps
 from deployments.wizard import review as reviewing
 from deployments.wizard.drafts import Finished
+from deployments.wizard.preview import StrategyForm
 from deployments.wizard.text import fit
 from deployments.wizard.views import finished
 from deployments.wizard.work import Work, load
 
 CONTINUE_FROM_NEWEST = "newest"
+STRATEGY = "strategy"
 LONGEST_NOTE = 500
 
 
@@ -42,7 +45,27 @@ def review(request: Request, key: Any, slug: str) -> HttpResponse:
         return _show(request, work)
     if request.POST.get("action") == CONTINUE_FROM_NEWEST:
         return _go_on(request, work)
+    try:
+        chosen = _keep_strategy(request, work)
+    except Finished as done:
+        return finished(request, done.result)
+    if request.POST.get("action") == STRATEGY or (chosen is not None and chosen.errors):
+        # Shown again with what the choice means now.
+        status = pages.INVALID if chosen is not None and chosen.errors else 200
+        return _show(request, work, status, note=fit(request.POST.get("note", "")), strategies=chosen)
     return _deploy(request, work)
+
+
+def _keep_strategy(request: Request, work: Work) -> StrategyForm | None:
+    """Writes down how the change is to roll out, where that was asked; gives the form with what is wrong in it."""
+    spec = work.reading.spec
+    if "strategy" not in request.POST or spec is None or work.editing is None or stale(work):
+        return None
+    form = preview.asked(work, spec, request.POST)
+    if form.is_valid() and form.cleaned_data["strategy"] is not spec.rollout:
+        drafts.keep_strategy(work.draft, form.cleaned_data["strategy"])
+        work.forget()
+    return form
 
 
 def _deploy(request: Request, work: Work) -> HttpResponse:
@@ -55,7 +78,7 @@ def _deploy(request: Request, work: Work) -> HttpResponse:
         return _show(request, work, pages.INVALID, note=note)
     if stale(work):
         return _show(request, work, 409, note=note)
-    if advice.of(work, steps.REVIEW).blockers:
+    if advice.of(work, steps.REVIEW).blockers or _refusals(work, spec):
         return _show(request, work, pages.INVALID, note=note)
     before = work.draft.base_revision
     try:
@@ -94,7 +117,9 @@ def _go_on(request: Request, work: Work) -> HttpResponse:
         drafts.go_on_from_newest(work.draft, newest)
     except Finished as done:
         return finished(request, done.result)
-    messages.success(request, f"Your change now begins from revision {newest.number}.")
+    messages.success(
+        request, f"Your change now begins from revision {newest.number}. What you changed is still there."
+    )
     return redirect("draft_step", key=work.draft.pk, slug=steps.REVIEW.slug)
 
 
@@ -103,12 +128,17 @@ def _show(
     work: Work,
     status: int = 200,
     *,
-    note: str = "",
+    note: str | None = None,
     note_error: str = "",
     problems: list[Problem] | None = None,
+    strategies: StrategyForm | None = None,
 ) -> HttpResponse:
     spec = work.reading.spec
     values = _context(work, spec)
+    if strategies is not None and strategies.errors:
+        values["strategies"] = strategies
+    if note is None:
+        note = f"Roll back to revision {work.restores.number}" if work.restores else ""
     values["problems"] = [_with_way(work, problem) for problem in problems or []] or values["problems"]
     values |= {"note": note, "note_error": note_error, "was_refused": status != 200}
     return page(request, "deployments/wizard/review.html", values, status=status)
@@ -117,10 +147,15 @@ def _show(
 def _context(work: Work, spec: DeploymentSpec | None) -> dict[str, Any]:
     """What the review shows; without a spec only what is missing."""
     values: dict[str, Any] = {**pages.context(work, steps.REVIEW), "spec": spec, "problems": []}
-    values["stale"] = stale(work)
+    if work.editing is not None and work.editing.current is not None:
+        values["number"] = str(work.editing.current.number)
+    if work.restores is not None:
+        values["restored_number"] = str(work.restores.number)
+    if stale(work):
+        values |= {"stale": True, "clashes": preview.clashes(work)}
     if spec is None:
         return values
-    problems: list[Problem] = []
+    problems: list[Problem] = _refusals(work, spec)
     if work.editing is None and Deployment.objects.filter(name=spec.name).exists():
         problems.append(desired.name_taken(spec.name))
     if work.endpoint is None:
@@ -130,16 +165,25 @@ def _context(work: Work, spec: DeploymentSpec | None) -> dict[str, Any]:
     else:
         try:
             values["manifests"] = reviewing.manifests(spec, work)
+            if work.editing is not None and not stale(work):
+                values["preview"] = found = preview.of(work, spec)
+                values["strategies"] = found.strategies if found else None
         except EngineNotOffered as reason:
             problems.append(Problem("spec.engine.kind", str(reason)))
-    changes = reviewing.changed(spec, work)
     return values | {
         "summary": reviewing.summary(spec, work),
-        "changes": changes,
-        "restarts": sum(change.restarts for change in changes),
         "document": document.write(spec),
         "problems": [_with_way(work, problem) for problem in problems],
     }
+
+
+def _refusals(work: Work, spec: DeploymentSpec) -> list[Problem]:
+    """What the cluster would refuse of a change, known before it is asked."""
+    if work.editing is None or work.editing.current is None or work.endpoint is None:
+        return []
+    storage_class = work.endpoint.storage_class or None
+    refusal = volumes.refusal(work.editing.current.spec, spec, work.facts, storage_class)
+    return [Problem("spec.engine.volume", refusal)] if refusal else []
 
 
 def stale(work: Work) -> bool:

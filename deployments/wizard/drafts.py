@@ -18,10 +18,15 @@ from console.models import User
 from deployments.facts import ClusterFacts
 from deployments.merging import merged
 from deployments.models import CatalogModel, Deployment, Draft, Endpoint, Revision
+from deployments.vocabulary import Engine, RolloutStrategy
 from deployments.wizard import defaults, reading, steps
 from deployments.wizard.steps import Step
 from deployments.wizard.text import fit_all
+from deployments.wizard.work import RESTORES
 
+#: Where a draft keeps what was typed for engines that are not chosen now.
+ASIDE = "engines"
+_OF_EVERY_ENGINE = ("replicas", "volume")
 _EVERY_STEP = [step.slug for step in steps.FILLED]
 
 
@@ -54,9 +59,17 @@ def unsaved_edit(user: User, deployment: Deployment) -> Draft:
 
 
 def begin(
-    user: User, model: CatalogModel, general: Mapping[str, Any], endpoint: Endpoint | None, key: str = ""
+    user: User,
+    model: CatalogModel,
+    general: Mapping[str, Any],
+    endpoint: Endpoint | None,
+    key: str = "",
+    copied: Mapping[str, Any] | None = None,
 ) -> Draft:
-    """Saves a new draft with the first step done. The same key again gives the same draft."""
+    """Saves a new draft with the first step done. The same key again gives the same draft.
+
+    `copied`: sections to begin with; otherwise what suits the model and the cluster is proposed.
+    """
     wanted = _uuid(key)
     with transaction.atomic():
         found = Draft.objects.select_for_update().filter(pk=wanted).first()
@@ -69,14 +82,17 @@ def begin(
                 found.sections["general"] = fit_all(dict(general))
                 found.save(update_fields=["sections", "updated_at"])
             return found
-        facts = endpoint.cluster.facts if endpoint else None
-        proposed = defaults.propose(model.sizing, ClusterFacts.from_mapping(facts) if facts else None)
+        if copied is None:
+            facts = endpoint.cluster.facts if endpoint else None
+            proposed = defaults.propose(model.sizing, ClusterFacts.from_mapping(facts) if facts else None)
+        else:
+            proposed = dict(copied)
         return Draft.objects.create(
             id=uuid.uuid4() if found else wanted,
             author=user,
             model=model,
             sections={**proposed, "general": fit_all(dict(general))},
-            done=["general"],
+            done=["general"] if copied is None else _EVERY_STEP,
         )
 
 
@@ -85,13 +101,30 @@ def begin_edit(user: User, deployment: Deployment, general: Mapping[str, Any]) -
     draft = unsaved_edit(user, deployment)
     with transaction.atomic():
         Deployment.objects.select_for_update(of=("self",)).get(pk=deployment.pk)
-        found = Draft.objects.filter(
-            author=user, editing=deployment, result=None, base_revision=draft.base_revision
-        ).first()
+        found = (
+            Draft.objects.filter(
+                author=user, editing=deployment, result=None, base_revision=draft.base_revision
+            )
+            .exclude(sections__has_key=RESTORES)
+            .first()
+        )
         draft = found or draft
         draft.sections["general"] = fit_all(dict(general))
         draft.save()
     return draft
+
+
+def keep_strategy(draft: Draft, strategy: RolloutStrategy) -> None:
+    """Writes down how the change is to roll out. Raises Finished."""
+    with transaction.atomic():
+        locked = Draft.objects.select_for_update(of=("self",)).select_related("result").get(pk=draft.pk)
+        if locked.result is not None:
+            raise Finished(locked.result)
+        locked.sections["rollout"] = (
+            None if strategy is RolloutStrategy.AUTO else {"strategy": strategy.value}
+        )
+        locked.save(update_fields=["sections", "updated_at"])
+    draft.sections, draft.updated_at = locked.sections, locked.updated_at
 
 
 def keep(
@@ -109,6 +142,30 @@ def keep(
         locked.save(update_fields=["sections", "done", "secrets", "updated_at"])
     draft.sections, draft.done, draft.updated_at = locked.sections, locked.done, locked.updated_at
     draft.secrets = locked.secrets
+
+
+def turn(draft: Draft, typed: Mapping[str, Any], to: Engine, proposed: Mapping[str, Any]) -> None:
+    """Puts another engine into the draft: what was typed for it before, else what is proposed. Raises Finished.
+
+    What was typed for the present one is kept aside. Replicas and volumes mean the same for both, so they go along.
+    """
+    with transaction.atomic():
+        locked = Draft.objects.select_for_update(of=("self",)).select_related("result").get(pk=draft.pk)
+        if locked.result is not None:
+            raise Finished(locked.result)
+        aside = {**(locked.sections.get(ASIDE) or {}), typed["kind"]: fit_all(dict(typed))}
+        section = aside.pop(to.value, None) or dict(proposed)
+        section |= {key: fit_all(typed[key]) for key in _OF_EVERY_ENGINE if typed.get(key)}
+        locked.sections |= {steps.ENGINE.slug: section, ASIDE: aside}
+        locked.done = [slug for slug in locked.done if slug != steps.ENGINE.slug]
+        locked.save(update_fields=["sections", "done", "updated_at"])
+    draft.sections, draft.done, draft.updated_at = locked.sections, locked.done, locked.updated_at
+
+
+def facts_of(endpoint: Endpoint | None) -> ClusterFacts | None:
+    """What the endpoint's cluster offers; None when nobody has checked it."""
+    facts = endpoint.cluster.facts if endpoint else None
+    return ClusterFacts.from_mapping(facts) if facts else None
 
 
 def go_on_from_newest(draft: Draft, newest: Revision) -> None:

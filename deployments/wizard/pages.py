@@ -13,7 +13,7 @@ from deployments.models import CatalogModel, Deployment, Draft
 from deployments.wizard import advice, steps
 from deployments.wizard.forms import SectionForm
 from deployments.wizard.steps import Step
-from deployments.wizard.work import Work
+from deployments.wizard.work import RESTORES, Work
 
 #: What a person may do with a step; anything else means "continue".
 SAVE, BACK, LEAVE, ADD_ROW, GO = "save", "back", "leave", "add_row", "go:"
@@ -90,7 +90,7 @@ def unfinished(request: Request, **which: CatalogModel | Deployment | None) -> l
     return [
         {
             "draft": draft,
-            "name": (draft.sections.get("general") or {}).get("name") or "Without a name",
+            "name": _title(draft),
             "url": reverse("draft_step", args=[draft.pk, first_open(draft).slug]),
             "delete_url": reverse("draft_delete", args=[draft.pk]),
             "done": len(draft.done),
@@ -98,6 +98,14 @@ def unfinished(request: Request, **which: CatalogModel | Deployment | None) -> l
         }
         for draft in found
     ]
+
+
+def _title(draft: Draft) -> str:
+    """What tells a draft from the others of the same deployment or model."""
+    mark = draft.sections.get(RESTORES)
+    if isinstance(mark, dict):
+        return f"Roll back to revision {mark.get('revision')}"
+    return (draft.sections.get("general") or {}).get("name") or "Without a name"
 
 
 def first_open(draft: Draft) -> Step:

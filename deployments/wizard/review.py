@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from console.models import User
 from console.presentation.figures import money
-from deployments import changes, desired, document, masking
-from deployments.changes import Change
+from deployments import desired, masking, portrait
 from deployments.models import Deployment
-from deployments.spec import Autoscaling, DeploymentSpec
+from deployments.spec import DeploymentSpec
+from deployments.vocabulary import DesiredState
 from deployments.wizard import steps, words
 from deployments.wizard.steps import Step
 from deployments.wizard.work import Work, typed_secrets
@@ -28,9 +28,8 @@ class Chosen:
 
 def summary(spec: DeploymentSpec, work: Work) -> list[Chosen]:
     """Every step with what it says."""
-    engine, resources, scaling = spec.engine, spec.resources, spec.autoscaling
+    engine, resources = spec.engine, spec.resources
     endpoint = work.endpoint
-    gpu = resources.gpu
     return [
         Chosen(
             steps.GENERAL,
@@ -42,27 +41,25 @@ def summary(spec: DeploymentSpec, work: Work) -> list[Chosen]:
                     "Endpoint",
                     f"{endpoint.name}, {endpoint.hostname} on {endpoint.cluster.name}" if endpoint else "",
                 ),
+                *portrait.sharing(spec),
             ],
         ),
         Chosen(
             steps.ENGINE,
             [
-                ("Engine", engine.kind.label),
-                ("Image", engine.reference),
-                ("Replicas", str(engine.replicas)),
-                ("Volume per replica", engine.volume),
+                *portrait.engine(spec),
                 ("Arguments", words.join(engine.arguments).replace("\n", " ") or "None"),
             ],
         ),
         Chosen(
             steps.RESOURCES,
             [
-                ("GPUs per replica", f"{gpu.count} × {gpu.product or f'any ({gpu.resource})'}"),
+                *portrait.gpus(spec),
                 ("CPU", f"{resources.cpu_request} requested, {resources.cpu_limit or 'no'} limit"),
                 ("Memory", f"{resources.memory_request} requested, {resources.memory_limit} limit"),
             ],
         ),
-        Chosen(steps.AUTOSCALING, [("Autoscaling", _scaling(scaling))]),
+        Chosen(steps.AUTOSCALING, [*portrait.scaling(spec.autoscaling), *portrait.change(spec)]),
         Chosen(
             steps.ENVIRONMENT,
             [(v.name, masking.HIDDEN if v.secret else v.value or "Empty") for v in spec.environment]
@@ -71,13 +68,6 @@ def summary(spec: DeploymentSpec, work: Work) -> list[Chosen]:
         Chosen(steps.RATE_LIMITS, _limits(spec) or [("Limits", "None")]),
         Chosen(steps.PRICING, _price(spec)),
     ]
-
-
-def _scaling(scaling: Autoscaling) -> str:
-    if not scaling.enabled:
-        return "Off"
-    at = f"{scaling.threshold} % {scaling.metric.label}"
-    return f"{scaling.min_replicas} to {scaling.max_replicas} replicas at {at}"
 
 
 def _limits(spec: DeploymentSpec) -> list[tuple[str, str]]:
@@ -102,14 +92,6 @@ def _price(spec: DeploymentSpec) -> list[tuple[str, str]]:
     ]
 
 
-def changed(spec: DeploymentSpec, work: Work) -> list[Change]:
-    """What an edit changes of the current revision."""
-    if work.editing is None or work.editing.current is None:
-        return []
-    new_secrets = frozenset(typed_secrets(work.draft))
-    return changes.between(work.editing.current.document, document.to_mapping(spec), new_secrets)
-
-
 def manifests(spec: DeploymentSpec, work: Work) -> str:
     """What would be sent, as YAML, with every secret value masked. Raises EngineNotOffered."""
     endpoint = work.endpoint
@@ -119,8 +101,9 @@ def manifests(spec: DeploymentSpec, work: Work) -> str:
         spec,
         work.model,
         endpoint,
-        source=work.model.source,
+        source=work.source,
         revision=current.number + 1 if current else 1,
+        stopped=work.editing is not None and work.editing.desired_state != DesiredState.RUNNING,
     )
 
 
@@ -129,6 +112,17 @@ def deploy(work: Work, spec: DeploymentSpec, author: User, note: str) -> Deploym
     secrets = typed_secrets(work.draft)
     if work.editing is None:
         return desired.create(spec, author=author, secrets=secrets, note=note, draft=work.draft)
+    if work.restores is not None:
+        return desired.roll_back(
+            work.editing,
+            work.restores,
+            spec,
+            author=author,
+            expected=work.draft.base_revision,
+            secrets=secrets,
+            note=note,
+            draft=work.draft,
+        )
     return desired.revise(
         work.editing,
         spec,

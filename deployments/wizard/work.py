@@ -8,11 +8,17 @@ from functools import cached_property
 from typing import Any
 
 from console.models import User
+from deployments.context import ModelSource
+from deployments.document.engine import kind_of
 from deployments.facts import ClusterFacts
-from deployments.models import CatalogModel, Deployment, Draft, Endpoint
+from deployments.models import CatalogModel, Deployment, Draft, Endpoint, Revision
+from deployments.vocabulary import Engine
 from deployments.wizard import reading
 from deployments.wizard.reading import Reading
 from deployments.wizard.steps import Step
+
+#: Key in a draft's sections: {"revision": number, "terms": "back" or "kept"} of the revision that it rolls back to.
+RESTORES = "restores"
 
 
 @dataclass
@@ -45,11 +51,36 @@ class Work:
         raw = self.endpoint.cluster.facts if self.endpoint else None
         return ClusterFacts.from_mapping(raw) if raw else None
 
+    @property
+    def engine(self) -> Engine:
+        """The one that the draft has chosen."""
+        return kind_of(self.sections.get("engine"))
+
     @cached_property
     def secret_names(self) -> frozenset[str]:
         """Secret variables that have a value: typed in this draft, or kept from the revision being edited."""
         kept = self.editing.spec.secret_names if self.editing and self.editing.current else ()
-        return frozenset(typed_secrets(self.draft)) | frozenset(kept)
+        earlier = self.restores.spec.secret_names if self.restores else ()
+        return frozenset([*typed_secrets(self.draft), *kept, *earlier])
+
+    @cached_property
+    def restores(self) -> Revision | None:
+        """The revision that this draft rolls back to; None for any other draft."""
+        mark = self.draft.sections.get(RESTORES)
+        if self.editing is None or not isinstance(mark, dict):
+            return None
+        return Revision.objects.filter(deployment=self.editing, number=mark.get("revision") or 0).first()
+
+    @property
+    def source(self) -> ModelSource:
+        """What the model's name stands for once this is saved."""
+        return self.restores.model_source if self.restores else self.model.source
+
+    def stored_secrets(self) -> dict[str, str]:
+        """Opens the values that are kept where nothing is typed: the current revision's, or those that come back."""
+        current = self.editing.current if self.editing else None
+        kept = current.secret_values() if current else {}
+        return {**kept, **(self.restores.secret_values() if self.restores else {})}
 
     @cached_property
     def reading(self) -> Reading:

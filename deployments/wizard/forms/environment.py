@@ -37,9 +37,15 @@ class VariableForm(forms.Form):
 
     kept_names: frozenset[str] = frozenset()
 
-    def __init__(self, *args: Any, kept_names: frozenset[str] = frozenset(), **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        kept_names: frozenset[str] = frozenset(),
+        engine: Engine = Engine.VLLM,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.kept_names = kept_names
+        self.kept_names, self.engine = kept_names, engine
         if self["secret"].value():
             self.fields["value"].widget = forms.PasswordInput(render_value=False, attrs=_HIDDEN)
 
@@ -52,7 +58,7 @@ class VariableForm(forms.Form):
     @property
     def warning(self) -> str:
         """What speaks against an accepted name; empty when nothing does."""
-        verdict = judge(str(self["name"].value() or "").strip(), Engine.VLLM)
+        verdict = judge(str(self["name"].value() or "").strip(), self.engine)
         return verdict.why if verdict and not verdict.refused else ""
 
 
@@ -124,7 +130,11 @@ class EnvironmentForm(SectionForm):
         rows = rows_as_data(work.sections.get("environment")) if data is None else data
         self.rows = cast(
             VariableRows,
-            _Rows(rows, prefix=PREFIX, form_kwargs={"kept_names": work.secret_names}),
+            _Rows(
+                rows,
+                prefix=PREFIX,
+                form_kwargs={"kept_names": work.secret_names, "engine": work.engine},
+            ),
         )
         self._typed: dict[str, str] = {}
         self._moved: dict[str, str] = {}
@@ -172,9 +182,8 @@ class EnvironmentForm(SectionForm):
         """Every secret value of the draft after this form. Opens those that are kept."""
         self.is_valid()
         values = typed_secrets(self.work.draft)
-        base = self.work.editing.current if self.work.editing else None
         renamed = {new: old for new, old in self._moved.items() if new != old}
-        stored = base.secret_values() if renamed and base else {}
+        stored = self.work.stored_secrets() if renamed else {}
         values |= {new: values.get(old) or stored.get(old, "") for new, old in renamed.items()}
         values |= self._typed
         wanted = {row["name"] for row in self.section or [] if row.get("secret")}
@@ -182,7 +191,7 @@ class EnvironmentForm(SectionForm):
 
     def explained(self) -> list[Rule]:
         """The names that are refused or risky, with the reasons."""
-        return list(explained(Engine.VLLM))
+        return list(explained(self.work.engine))
 
     def saved(self) -> None:
         for row in self.rows.forms:

@@ -66,7 +66,7 @@ def test_name_model_and_endpoint_cannot_be_changed(web: Client, deployment: Depl
 
 
 def test_somebody_else_was_faster(web: Client, deployment: Deployment, change) -> None:
-    web.post(change("engine"), {**ENGINE, "tag": "v0.32.0"})
+    web.post(change("engine"), {**ENGINE, "volume": "30Gi", "tag": "v0.32.0"})
     bob = person("bob@example.com", Role.OPERATOR)
     desired.share(deployment, Sharing.ALL, [], author=bob)
     response = web.post(change("review"))
@@ -77,7 +77,7 @@ def test_somebody_else_was_faster(web: Client, deployment: Deployment, change) -
     response = web.post(change("review"), {"action": "newest"}, follow=True)
     page = response.content.decode()
     assert "<ins>v0.32.0</ins>" in page
-    assert "meanwhile" not in page
+    assert "saved revision 2 meanwhile" not in page
     web.post(change("review"))
     saved = Deployment.objects.get(pk=deployment.pk).current
     assert (saved.number, saved.spec.engine.tag, saved.spec.sharing.mode) == (3, "v0.32.0", Sharing.ALL)
@@ -90,7 +90,7 @@ def test_going_on_takes_the_newest_of_steps_left_alone(web: Client, deployment: 
     theirs = reverse("draft_step", args=[second.pk, "pricing"])
     web.post(theirs, PRICING)
     web.post(reverse("draft_step", args=[second.pk, "review"]))
-    web.post(change("engine"), {**ENGINE, "tag": "v0.32.0"})
+    web.post(change("engine"), {**ENGINE, "volume": "30Gi", "tag": "v0.32.0"})
     web.post(change("review"), {"action": "newest"})
     web.post(change("review"))
     spec = Deployment.objects.get(pk=deployment.pk).current.spec
@@ -114,7 +114,7 @@ def test_a_deployment_that_is_being_deleted_takes_no_change(
     url = reverse("deployment_edit", args=["chat"])
     assert "being deleted" in web.get(url).content.decode()
     assert web.post(url, {"description": ""}).status_code == 422
-    web.post(change("engine"), {**ENGINE, "tag": "v0.32.0"})
+    web.post(change("engine"), {**ENGINE, "volume": "30Gi", "tag": "v0.32.0"})
     response = web.post(change("review"))
     assert response.status_code == 422
     assert current(deployment) == 1
