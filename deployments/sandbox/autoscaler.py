@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from deployments.sandbox import external_metrics
 from deployments.sandbox.clock import earliest, stamp
+from deployments.sandbox.pod_state import ready_since
 from deployments.sandbox.podstatus import set_condition
 from deployments.sandbox.resource_metrics import MetricError, Reading, propose
 from deployments.sandbox.scaling_rate import History, bounded
@@ -22,7 +24,11 @@ if TYPE_CHECKING:
     from deployments.sandbox.store import Object, Store
 
 MANAGER = "kube-controller-manager"
-_PLURALS = {"StatefulSet": "statefulsets", "Deployment": "deployments"}
+_PLURALS = {
+    "StatefulSet": "statefulsets",
+    "Deployment": "deployments",
+    "DynamoGraphDeploymentScalingAdapter": "dynamographdeploymentscalingadapters",
+}
 
 
 @dataclass(slots=True)
@@ -38,9 +44,12 @@ class _Verdict:
 class Autoscaler:
     """Every HorizontalPodAutoscaler of the store."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(
+        self, store: Store, settings: Settings, external: external_metrics.Source | None = None
+    ) -> None:
         self._store = store
         self._settings = settings
+        self._external = external
         self._due: dict[str, datetime] = {}
         self._histories: dict[str, History] = {}
 
@@ -64,7 +73,8 @@ class Autoscaler:
         plural = _PLURALS.get(reference["kind"], "")
         target = self._store.get(plural, namespace, reference["name"]) if plural else None
         if target is None:
-            name = f'{reference["kind"].lower()}s.apps "{reference["name"]}" not found'
+            group = str(reference.get("apiVersion", "apps/v1")).partition("/")[0]
+            name = f'{reference["kind"].lower()}s.{group} "{reference["name"]}" not found'
             message = f"the HPA controller was unable to get the target's current scale: {name}"
             self._fail(hpa, "AbleToScale", "FailedGetScale", message, now)
             return
@@ -90,12 +100,17 @@ class Autoscaler:
 
     def _read(self, hpa: Object, target: Object, current: int, now: datetime) -> list[Reading] | None:
         """A proposal per metric; None (after saying why) when none could be made, or only a smaller one."""
-        labels = target["spec"]["selector"].get("matchLabels") or {}
-        pods = self._store.list("pods", hpa["metadata"]["namespace"], labels)
+        namespace = hpa["metadata"]["namespace"]
+        pods = self._store.list("pods", namespace, _pod_labels(target))
         readings, problem = [], None
         for metric in hpa["spec"].get("metrics") or [_default_metric()]:
             try:
-                readings.append(propose(self._store, pods, metric, current, now))
+                if metric.get("type") == "External" and self._external is not None:
+                    ready = sum(ready_since(pod) is not None for pod in pods)
+                    found = external_metrics.propose(self._external, namespace, metric, current, ready)
+                else:
+                    found = propose(self._store, pods, metric, current, now)
+                readings.append(found)
             except MetricError as error:
                 problem = error
         if problem is not None and (not readings or max(reading.desired for reading in readings) < current):
@@ -220,6 +235,14 @@ def _condition(
     set_condition(status, kind, value, now, reason, message)
     for condition in status["conditions"]:
         condition.pop("lastProbeTime", None)
+
+
+def _pod_labels(target: Object) -> dict[str, str]:
+    """The labels of the pods behind a scale; a custom kind tells its selector in its status."""
+    if "selector" in target["spec"]:
+        return dict(target["spec"]["selector"].get("matchLabels") or {})
+    text = str((target.get("status") or {}).get("selector", ""))
+    return dict(pair.split("=", 1) for pair in text.split(",") if "=" in pair)
 
 
 def _default_metric() -> dict[str, Any]:

@@ -21,8 +21,10 @@ from deployments.sandbox.dynamo_operator import DynamoOperator
 from deployments.sandbox.engine_host import EngineHost
 from deployments.sandbox.engines import Engines
 from deployments.sandbox.ephemeral import EphemeralVolumes
+from deployments.sandbox.keda import Keda
 from deployments.sandbox.kubelet import Kubelet
 from deployments.sandbox.nim_operator import NimOperator
+from deployments.sandbox.prometheus import Prometheus
 from deployments.sandbox.replicasets import ReplicaSets
 from deployments.sandbox.routes import Routes
 from deployments.sandbox.scheduler import Scheduler
@@ -57,6 +59,7 @@ class Controllers:
         self._now = now
         self.engines: EngineHost = engines if engines is not None else Engines()
         kubelet = Kubelet(store, settings, self.engines)
+        keda = Keda(store, settings, Prometheus(store, kubelet, self.engines))
         self._steps: tuple[Callable[[datetime], datetime | None], ...] = (
             *((NimOperator(store, settings).step,) if settings.nim_operator else ()),
             *((DynamoOperator(store).step,) if settings.dynamo else ()),
@@ -68,7 +71,8 @@ class Controllers:
             Scheduler(store).step,
             kubelet.step,
             Usage(store, settings, kubelet, self.engines).step,
-            Autoscaler(store, settings).step,
+            *((keda.step,) if settings.keda else ()),
+            Autoscaler(store, settings, keda.value if settings.keda else None).step,
             Routes(store).step,
         )
         self._wake = asyncio.Event()

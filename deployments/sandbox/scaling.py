@@ -77,6 +77,8 @@ def _workload(store: Store, address: Address) -> Object:
 def _scale(workload: Object) -> Object:
     meta, spec = workload["metadata"], workload["spec"]
     pairs = (spec.get("selector") or {}).get("matchLabels") or {}
+    # A custom kind tells its selector in its status.
+    told = (workload.get("status") or {}).get("selector", "")
     return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
@@ -87,6 +89,6 @@ def _scale(workload: Object) -> Object:
         "spec": {"replicas": spec.get("replicas", 1)},
         "status": {
             "replicas": (workload.get("status") or {}).get("replicas", 0),
-            "selector": ",".join(f"{key}={value}" for key, value in sorted(pairs.items())),
+            "selector": ",".join(f"{key}={value}" for key, value in sorted(pairs.items())) or told,
         },
     }
