@@ -10,10 +10,10 @@ from deployments.diagnosis import growth, operators, scaling
 from deployments.diagnosis import workload as workload_diagnosis
 from deployments.diagnosis.finding import Finding
 from deployments.diagnosis.storage import find_in_claim
-from deployments.kube.decode import Event, Pod
+from deployments.kube.decode import Claim, Event, Pod
 from deployments.kube.kinds import AUTOSCALER
 from deployments.replicas import Replica, look_at
-from deployments.seen import EventLine, Evidence, Scaling, Seen
+from deployments.seen import EventLine, Evidence, Scaling, Seen, VolumeStatus
 from deployments.vocabulary import DesiredState, Engine, Phase
 
 #: A pod on its way out for longer than this is stuck: the longest grace that we ask for, and some more.
@@ -22,6 +22,7 @@ STUCK_AFTER = timedelta(minutes=5)
 SETTLED = (Phase.SERVING, Phase.DEGRADED)
 MOST_EVENTS = 20
 MOST_LOG_LINES = 40
+MOST_VOLUMES = 100
 
 #: What every Dynamo graph has besides its workers; it takes no GPU, and alone it serves nothing.
 FRONTEND = "frontend"
@@ -159,6 +160,11 @@ class Look:
                     "its node may be down."
                 )
 
+    def volumes(self) -> tuple[VolumeStatus, ...]:
+        """In the order of their names."""
+        found = sorted(self.seen.claims, key=lambda claim: claim.metadata.name)
+        return tuple(VolumeStatus(claim.metadata.name, _size(claim)) for claim in found[:MOST_VOLUMES])
+
     def scaling(self) -> Scaling | None:
         seen = self.seen
         if seen.autoscaler is None:
@@ -253,3 +259,8 @@ def _order(pod: Pod) -> tuple[int, int, str]:
 def _ordinal(pod: Pod) -> int:
     tail = pod.metadata.name.rpartition("-")[2]
     return int(tail) if tail.isascii() and tail.isdigit() else 0
+
+
+def _size(claim: Claim) -> str:
+    asked = claim.spec.resources.requests if claim.spec.resources else None
+    return str((claim.status.capacity or asked or {}).get("storage", ""))

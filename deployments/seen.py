@@ -95,6 +95,15 @@ class ReplicaStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class VolumeStatus:
+    """A volume of the deployment; those of replicas that are gone stay until it is deleted."""
+
+    name: str
+    size: str
+    """A Kubernetes quantity: what it has, or what was asked for until it is there. Empty: not told."""
+
+
+@dataclass(frozen=True, slots=True)
 class EventLine:
     at: datetime | None
     kind: str
@@ -125,6 +134,7 @@ class Scaling:
     last_scaled_at: datetime | None = None
     capped: bool = False
     """It wants more than its maximum."""
+    capped_since: datetime | None = None
     reason: str = ""
     """Why it cannot act, with the remedy; empty when it can."""
     events: tuple[EventLine, ...] = ()
@@ -165,6 +175,7 @@ class Status:
     observed_at: datetime
     scaling: Scaling | None = None
     """None while no autoscaler is there."""
+    volumes: tuple[VolumeStatus, ...] = ()
 
     @property
     def content(self) -> tuple[object, ...]:
@@ -182,6 +193,7 @@ class Status:
             self.remarks,
             self.evidence,
             self.scaling,
+            self.volumes,
         )
 
     def to_mapping(self) -> dict[str, Any]:
@@ -192,5 +204,6 @@ class Status:
             "replicas": msgspec.to_builtins(self.replicas),
             "remarks": list(self.remarks),
             "scaling": msgspec.to_builtins(self.scaling),
+            "volumes": msgspec.to_builtins(self.volumes),
             **self.evidence.to_mapping(),
         }

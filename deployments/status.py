@@ -46,6 +46,7 @@ def judge(seen: Seen, now: datetime) -> Status:
         evidence=look.evidence(),
         observed_at=seen.observed_at,
         scaling=look.scaling(),
+        volumes=look.volumes(),
     )
 
 

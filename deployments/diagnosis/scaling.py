@@ -33,7 +33,7 @@ def read(
     if autoscaler is None:
         return None
     spec, status = autoscaler.spec, autoscaler.status
-    limited = _by_type(status.conditions).get("ScalingLimited")
+    capped = _capped(autoscaler)
     asked, measured = _first(spec.metrics), _first(status.current_metrics)
     return Scaling(
         metric=wanted.metric.value,
@@ -45,7 +45,8 @@ def read(
         minimum=spec.min_replicas or 1,
         maximum=spec.max_replicas,
         last_scaled_at=status.last_scale_time,
-        capped=limited is not None and limited.status == "True" and limited.reason == "TooManyReplicas",
+        capped=capped is not None,
+        capped_since=capped.last_transition_time if capped else None,
         reason=obstacle(autoscaler, scaled_object),
         events=tuple(events)[:MOST_EVENTS],
     )
@@ -57,8 +58,7 @@ def remark(autoscaler: Autoscaler | None, scaled_object: ScaledObject | None = N
         return told
     if autoscaler is None:
         return ""
-    limited = _by_type(autoscaler.status.conditions).get("ScalingLimited")
-    if limited is not None and limited.status == "True" and limited.reason == "TooManyReplicas":
+    if _capped(autoscaler):
         return f"The autoscaler wants more than its maximum of {autoscaler.spec.max_replicas} replicas."
     return ""
 
@@ -86,6 +86,12 @@ def obstacle(autoscaler: Autoscaler | None, scaled_object: ScaledObject | None =
     if able is not None and able.status == "False":
         return f"The autoscaler cannot scale the workload: {brief(able.message or able.reason or '')}."
     return ""
+
+
+def _capped(autoscaler: Autoscaler) -> Condition | None:
+    """Its condition while it wants more than its maximum."""
+    limited = _by_type(autoscaler.status.conditions).get("ScalingLimited")
+    return limited if limited and limited.status == "True" and limited.reason == "TooManyReplicas" else None
 
 
 def _by_type(conditions: Iterable[Condition] | None) -> dict[str, Condition]:

@@ -1,6 +1,7 @@
 """What is kept of the autoscaler for its page: figures, bounds, what it did last and why it cannot act."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -90,6 +91,13 @@ def test_one_that_wants_more_than_it_may_is_capped() -> None:
     limited = {"type": "ScalingLimited", "status": "True", "reason": "TooManyReplicas"}
     assert read(autoscaler(limited)).capped
     assert not read(autoscaler(limited | {"reason": "ScaleDownLimit"})).capped
+
+
+def test_since_when_it_is_capped_is_told() -> None:
+    limited = {"type": "ScalingLimited", "status": "True", "reason": "TooManyReplicas"}
+    found = read(autoscaler(limited | {"lastTransitionTime": ago(300)}))
+    assert found.capped_since == NOW - timedelta(seconds=300)
+    assert read(autoscaler()).capped_since is None
 
 
 @pytest.mark.parametrize(
