@@ -8,24 +8,26 @@ from typing import Any
 
 import pytest
 
-from deployments import naming
-from deployments.context import RenderContext
-from deployments.kube.decode import Claim, Event, Pod, StatefulSet, read_one
+from deployments import naming, readers
+from deployments.context import ClusterOffers, RenderContext
+from deployments.kube.decode import Claim, Event, Pod, read_one
 from deployments.manifests import render
 from deployments.sandbox.kinds import KINDS
 from deployments.seen import Seen, Status
-from deployments.spec import DeploymentSpec, Gpu, Resources, Variable
+from deployments.spec import DeploymentSpec, Gpu, NimSpec, Resources, Variable
 from deployments.status import judge
-from deployments.vocabulary import DesiredState, Phase
+from deployments.vocabulary import DesiredState, NimRunner, Phase
+from tests.deployments.manifests import nim_cases
 from tests.deployments.manifests.cases import CONTEXT, SIMPLEST, context, engine, source
 from tests.deployments.sandbox_controllers.cluster import NAMESPACE, Cluster
 
+_OFFERS = ClusterOffers(nim_operator=True)
 _ROOMY = Resources(memory_limit="200Gi")
 _PLURALS = {(kind.api_version, kind.kind): kind.plural for kind in KINDS}
 
 
 def _apply(cluster: Cluster, spec: DeploymentSpec, wanted: RenderContext) -> None:
-    for document in render(spec, wanted):
+    for document in render(spec, replace(wanted, offers=_OFFERS)):
         obj: Any = document
         cluster.store.create(_PLURALS[obj["apiVersion"], obj["kind"]], obj["metadata"]["namespace"], obj)
 
@@ -34,13 +36,18 @@ def _judge(cluster: Cluster, spec: DeploymentSpec) -> Status:
     def read(plural: str, kind: Any) -> list[Any]:
         return [read_one(kind, json.dumps(obj).encode()) for obj in cluster.store.list(plural, NAMESPACE)]
 
-    (workload,) = read("statefulsets", StatefulSet)
+    (workload,) = (
+        source.read(found)
+        for source in readers.sources(_OFFERS)
+        for found in read(source.kind.plural, source.shape)
+        if found.metadata.label(naming.DEPLOYMENT_LABEL)
+    )
     pods = read("pods", Pod)
     logs = {}
     for pod in pods:
-        name = pod.metadata.name
-        lines = cluster.store.logs.lines(NAMESPACE, name, "engine", previous=True)
-        logs[name] = lines or cluster.store.logs.lines(NAMESPACE, name, "engine")
+        place = (NAMESPACE, pod.metadata.name, pod.spec.containers[0].name)
+        lines = cluster.store.logs.lines(*place, previous=True)
+        logs[pod.metadata.name] = lines or cluster.store.logs.lines(*place)
     seen = Seen(
         spec=spec,
         revision=1,
@@ -88,6 +95,43 @@ def test_a_failure_ends_in_failed_with_a_sentence_and_a_remedy(
     assert (status.phase, status.code) == (Phase.FAILED, code)
     assert status.sentence
     assert status.remedy
+
+
+@pytest.mark.parametrize("operated", [False, True], ids=["set", "operator"])
+@pytest.mark.parametrize(
+    ("engine", "wanted", "gpus", "code"),
+    [
+        ({"tag": "9.9.9"}, {}, 1, "image-not-found"),
+        ({}, {"ngc_key": "nvapi-invalid"}, 1, "image-unauthorised"),
+        ({}, {}, 3, "nim-profile"),
+        ({"nim": NimSpec(profile="0" * 64)}, {}, 1, "nim-profile-chosen"),
+        ({"arguments": ("--no-such-option",)}, {}, 1, "argument"),
+        ({"volume": "4Gi"}, {}, 1, "volume-full"),
+        ({}, {"storage_class": "gold"}, 1, "storage-class"),
+        ({}, {}, 16, "gpu"),
+    ],
+)
+def test_a_nim_fails_with_the_same_sentences_whoever_runs_it(
+    cluster: Cluster, engine: dict[str, Any], wanted: dict[str, Any], gpus: int, code: str, operated: bool
+) -> None:
+    runner = NimRunner.OPERATOR if operated else NimRunner.PODS
+    settings = replace(engine.get("nim", NimSpec()), runner=runner)
+    spec = nim_cases.nim(**{**engine, "nim": settings})
+    spec = replace(spec, resources=Resources(gpu=Gpu(count=gpus)))
+    _apply(cluster, spec, nim_cases.given(**wanted))
+    cluster.advance(400)
+    status = _judge(cluster, spec)
+    assert (status.phase, status.code) == (Phase.FAILED, code)
+    assert status.sentence
+    assert status.remedy
+
+
+@pytest.mark.parametrize("operated", [False, True], ids=["set", "operator"])
+def test_a_nim_serves_in_the_end(cluster: Cluster, operated: bool) -> None:
+    spec = nim_cases.operated() if operated else nim_cases.NIM
+    _apply(cluster, spec, nim_cases.CONTEXT)
+    cluster.advance(400)
+    assert _judge(cluster, spec).phase is Phase.SERVING
 
 
 def test_the_way_up_is_told_step_by_step(cluster: Cluster) -> None:
