@@ -119,7 +119,7 @@ AUTOSCALING: dict[str, Any] = {
     "min_replicas": "1",
     "max_replicas": "4",
     "metric": "cpu",
-    "threshold": "80",
+    "threshold_cpu": "80",
 }
 PRICING: dict[str, Any] = {"currency": "USD", "input": "0.15", "output": "0.60"}
 VALID = {
