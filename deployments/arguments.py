@@ -145,6 +145,11 @@ def value_of(arguments: Sequence[str], flag: str) -> str | None:
     return found
 
 
+def flags_of(arguments: Sequence[str]) -> list[str]:
+    """The flags by their full names, each once, in the order given."""
+    return list(dict.fromkeys(flag.name for flag in _flags(arguments)))
+
+
 def parallelism(arguments: Sequence[str], gpus: int) -> Parallelism:
     """The parallel sizes that the arguments ask for; a missing tensor size takes what the GPU count leaves.
 

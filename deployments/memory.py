@@ -16,12 +16,28 @@ from deployments.arguments import Parallelism, parallelism, token_count, value_o
 from deployments.context import SizingFacts
 from deployments.quantity import GIBI, KIBI, MEBI, show_bytes
 from deployments.spec import DeploymentSpec, Resources
+from deployments.vocabulary import DynamoBackend, DynamoMode, Engine
 
 #: vLLM's --gpu-memory-utilization where nobody says otherwise.
 DEFAULT_SHARE: Final = Decimal("0.9")
 
 #: Model repositories split weights into files of at most this many bytes, with few exceptions.
 LARGEST_FILE: Final = 5 * GIBI
+
+#: vLLM's flags as Dynamo's other backends call them.
+_SAME_FLAG: Final = {
+    DynamoBackend.SGLANG: {
+        "--max-model-len": "--context-length",
+        "--gpu-memory-utilization": "--mem-fraction-static",
+        "--kv-cache-dtype": "--kv-cache-dtype",
+    },
+    DynamoBackend.TRTLLM: {
+        "--max-model-len": "--max-seq-len",
+        "--gpu-memory-utilization": "--free-gpu-memory-fraction",
+    },
+}
+_LENGTH_OF_NIM: Final = "NIM_MAX_MODEL_LEN"
+_SHARE_OF_NIM: Final = ("NIM_GPU_MEM_FRACTION", "NIM_KVCACHE_PERCENT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +61,8 @@ class MemorySum:
     """Requests of full context length that one replica can hold at once; None when unknown."""
     missing: tuple[str, ...] = ()
     """Facts of the model that are unknown, so that the sum is too small."""
+    assumptions: tuple[str, ...] = ()
+    """What has to hold for the sum besides, as sentences."""
 
     @property
     def needed(self) -> int:
@@ -60,16 +78,20 @@ class MemorySum:
         return self.terms[0].size
 
 
-def estimate(spec: DeploymentSpec, sizing: SizingFacts, gpu_memory: int | None) -> MemorySum | None:
+def estimate(
+    spec: DeploymentSpec, sizing: SizingFacts, gpu_memory: int | None, gpus: int | None = None
+) -> MemorySum | None:
     """The sum for one GPU of a replica; None when even the size of the weights is unknown.
 
-    `gpu_memory` is the whole memory of one GPU in bytes. The KV cache counts one request of full length:
-    vLLM does not start when that does not fit, and takes all memory that is left for more.
+    `gpu_memory` is the whole memory of one GPU in bytes, `gpus` how many a pod has (None: as many as a replica). The
+    KV cache counts one request of full length: vLLM does not start when that does not fit, and takes all memory that
+    is left for more.
     """
     weights = sizing.weights_bytes
     if weights is None:
         return None
-    split = parallelism(spec.engine.arguments, spec.resources.gpu.count)
+    count = spec.resources.gpu.count if gpus is None else gpus
+    split = parallelism(spec.engine.arguments if speaks_vllm(spec) else (), count)
     weights_term = _weights(weights, sizing, split)
     per_token = kv_bytes_per_token(spec, sizing, split)
     length = context_length(spec, sizing)
@@ -91,7 +113,14 @@ def estimate(spec: DeploymentSpec, sizing: SizingFacts, gpu_memory: int | None) 
         available_working=of_what,
         concurrent=_concurrent(terms, available, per_token, length, split),
         missing=_missing(per_token, length),
+        assumptions=_assumptions(spec),
     )
+
+
+def speaks_vllm(spec: DeploymentSpec) -> bool:
+    """Whether the arguments are vLLM's: its own, those of a NIM 2.x around it, and of Dynamo with that backend."""
+    dynamo = spec.engine.dynamo
+    return dynamo is None or dynamo.backend is DynamoBackend.VLLM
 
 
 def shared_memory(resources: Resources) -> int:
@@ -126,24 +155,59 @@ def kv_bytes_per_token(spec: DeploymentSpec, sizing: SizingFacts, split: Paralle
     layers, heads, size = sizing.layers, sizing.kv_heads, sizing.head_size
     if layers is None or heads is None or size is None:
         return None
-    fp8 = (value_of(spec.engine.arguments, "--kv-cache-dtype") or "").startswith("fp8")
+    fp8 = (_value(spec, "--kv-cache-dtype") or "").startswith("fp8")
     return 2 * -(-layers // split.pipeline) * -(-heads // split.tensor) * size * (1 if fp8 else 2)
 
 
 def context_length(spec: DeploymentSpec, sizing: SizingFacts) -> int | None:
-    """Tokens of the longest request: --max-model-len, else the model's own limit."""
-    asked = value_of(spec.engine.arguments, "--max-model-len")
+    """Tokens of the longest request: what the engine is told, else the model's own limit."""
+    asked = _value(spec, "--max-model-len") or _variable(spec, _LENGTH_OF_NIM)
     return (token_count(asked) if asked else None) or sizing.context_length
 
 
 def memory_share(spec: DeploymentSpec) -> Decimal:
-    """The part of a GPU's memory that vLLM may use, above 0 and at most 1."""
-    asked = value_of(spec.engine.arguments, "--gpu-memory-utilization")
+    """The part of a GPU's memory that the engine may use, above 0 and at most 1."""
+    asked = _value(spec, "--gpu-memory-utilization") or _variable(spec, *_SHARE_OF_NIM)
     try:
         share = Decimal(asked) if asked else DEFAULT_SHARE
     except InvalidOperation:
         return DEFAULT_SHARE
     return share if share.is_finite() and 0 < share <= 1 else DEFAULT_SHARE
+
+
+def _value(spec: DeploymentSpec, flag: str) -> str | None:
+    """The value of vLLM's flag, by whatever name the backend knows it; None when nobody says."""
+    if speaks_vllm(spec):
+        return value_of(spec.engine.arguments, flag)
+    dynamo = spec.engine.dynamo
+    name = _SAME_FLAG[dynamo.backend].get(flag) if dynamo else None
+    return value_of(spec.engine.arguments, name) if name else None
+
+
+def _variable(spec: DeploymentSpec, *names: str) -> str | None:
+    """The value of a variable of NIM; None for other engines, and for a secret one."""
+    if spec.engine.kind is not Engine.NIM:
+        return None
+    return next((v.value for v in spec.environment if v.name in names and v.value), None)
+
+
+def _assumptions(spec: DeploymentSpec) -> tuple[str, ...]:
+    """What is taken for granted about engines whose arithmetic is not known."""
+    dynamo = spec.engine.dynamo
+    if spec.engine.kind is Engine.NIM:
+        return (
+            "Reckoned as for vLLM. The profile that NIM chooses may hold another precision or another engine.",
+        )
+    if dynamo is None:
+        return ()
+    made = []
+    if dynamo.backend is not DynamoBackend.VLLM:
+        made.append(f"Reckoned as for vLLM. {dynamo.backend.label} divides GPU memory in another way.")
+    if dynamo.mode is DynamoMode.DISAGGREGATED:
+        made.append(
+            "Prefill and decode workers each hold the whole model. The sum is that of the smaller ones."
+        )
+    return tuple(made)
 
 
 def _weights(weights: int, sizing: SizingFacts, split: Parallelism) -> Term:
@@ -164,7 +228,7 @@ def _activations(spec: DeploymentSpec, weights: int) -> Term:
     graphs; the rule then takes half.
     """
     size = GIBI + weights // 20
-    if value_of(spec.engine.arguments, "--enforce-eager") is not None:
+    if _value(spec, "--enforce-eager") is not None:
         return Term("Activations", size // 2, "Rule of thumb: 0.5 GiB + 2.5 % of the weights")
     return Term("Activations, CUDA graphs", size, "Rule of thumb: 1 GiB + 5 % of the weights")
 

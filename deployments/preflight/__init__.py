@@ -7,19 +7,32 @@ that the weights do not fit. Pure: no Django, no I/O.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 
 from deployments.context import Exposure, ModelSource
 from deployments.facts import ClusterFacts, GpuNode
 from deployments.memory import MemorySum, estimate
 from deployments.preflight import cluster
-from deployments.preflight.berths import Berth, place
+from deployments.preflight.around import Around, EndpointCheck
+from deployments.preflight.berths import Berth, Placement, place_groups, still_to_start
+from deployments.preflight.engines import INSTALL_DYNAMO, check_operators
 from deployments.preflight.items import Item, Level, Step, warning
+from deployments.preflight.place import check_place
+from deployments.preflight.quotas import check_quotas
 from deployments.preflight.settings import check_settings
 from deployments.spec import DeploymentSpec
 
-__all__ = ["Berth", "Item", "Level", "Preflight", "Step", "check"]
+__all__ = [
+    "INSTALL_DYNAMO",
+    "Around",
+    "Berth",
+    "EndpointCheck",
+    "Item",
+    "Level",
+    "Preflight",
+    "Step",
+    "check",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +40,9 @@ class Preflight:
     items: tuple[Item, ...]
     """Blockers first, then warnings, then what passed."""
     memory: MemorySum | None
-    """None when the model's facts do not tell the size of the weights."""
-    berths: tuple[Berth, ...] = ()
-    """Nodes that have such GPUs; empty when the cluster is unknown."""
-    placed: int = 0
-    """New replicas that find free GPUs now."""
-    to_start: int = 0
-    """New replicas in all."""
+    """Of the pods with the least to spare; None when the model's facts do not tell the size of the weights."""
+    placement: Placement = field(default_factory=Placement)
+    """Without berths when the cluster is unknown, or when no GPU is asked for."""
 
     @property
     def blockers(self) -> tuple[Item, ...]:
@@ -46,6 +55,21 @@ class Preflight:
     @property
     def passed(self) -> tuple[Item, ...]:
         return self._of(Level.PASSED)
+
+    @property
+    def berths(self) -> tuple[Berth, ...]:
+        """Nodes that have such GPUs."""
+        return self.placement.berths
+
+    @property
+    def placed(self) -> int:
+        """New pods that find free GPUs now."""
+        return self.placement.placed
+
+    @property
+    def to_start(self) -> int:
+        """New pods in all."""
+        return self.placement.to_start
 
     @property
     def free_after(self) -> int:
@@ -61,36 +85,39 @@ def check(
     source: ModelSource,
     facts: ClusterFacts | None,
     exposure: Exposure | None = None,
-    *,
-    now: datetime | None = None,
-    has_weights_token: bool = False,
-    storage_class: str | None = None,
-    running_replicas: int = 0,
+    around: Around | None = None,
 ) -> Preflight:
     """Judge settings that are complete but not yet applied.
 
-    `facts` is None while the cluster has not been reached; `now` (aware) tells how old they are.
-    `running_replicas` have their GPUs already: an edit replaces them in place.
+    `facts` is None while the cluster has not been reached.
     """
-    items = list(check_settings(spec, source, has_weights_token))
+    around = around or Around()
+    items = [*check_place(spec, around), *check_settings(spec, source, around)]
     if facts is None:
         detail = "Free GPUs, storage and rights are unknown. Check the cluster's connection."
         items.append(warning("The cluster has not been reached", detail, Step.NOWHERE))
-        return Preflight(_sorted(items), estimate(spec, source.sizing, None))
+        return Preflight(_sorted(items), _memory(spec, source, None))
     gpu = spec.resources.gpu
     nodes = facts.offering(gpu.resource, gpu.product) if gpu.count else ()
-    wanted = spec.autoscaling.min_replicas if spec.autoscaling.enabled else spec.engine.replicas
-    to_start = max(0, wanted - running_replicas)
-    berths, placed = place(nodes, spec.resources, to_start)
-    memory = estimate(spec, source.sizing, _smallest(nodes))
-    items += cluster.check_age(facts, now)
-    items += cluster.check_permissions(facts)
-    items += cluster.check_gpus(spec, nodes, wanted, placed, to_start)
+    new = still_to_start(spec.groups, around.running_replicas)
+    placement = place_groups(nodes, spec.resources, new)
+    memory = _memory(spec, source, _smallest(nodes))
+    items += cluster.check_age(facts, around.now)
+    items += cluster.check_permissions(spec, facts)
+    items += check_operators(spec, facts, nodes, around.storage_class)
+    items += cluster.check_gpus(spec, nodes, placement)
+    items += check_quotas(spec, facts, around.namespace, new)
     items += cluster.check_memory(memory)
-    items += cluster.check_storage(facts, storage_class)
-    items += cluster.check_autoscaler(spec, facts)
+    items += cluster.check_storage(facts, around.storage_class)
+    items += cluster.check_autoscaler(spec, facts, around.prometheus_url)
     items += cluster.check_route(facts, exposure or Exposure())
-    return Preflight(_sorted(items), memory, berths, placed, to_start)
+    return Preflight(_sorted(items), memory, placement)
+
+
+def _memory(spec: DeploymentSpec, source: ModelSource, gpu_memory: int | None) -> MemorySum | None:
+    """The sum of the pods that have the least to spare: those with the fewest GPUs each."""
+    fewest = min(group.gpus for group in spec.groups)
+    return estimate(spec, source.sizing, gpu_memory, gpus=fewest)
 
 
 def _smallest(nodes: tuple[GpuNode, ...]) -> int | None:

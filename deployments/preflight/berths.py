@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from deployments import quantity
 from deployments.facts import GpuNode
-from deployments.spec import Resources
+from deployments.spec import PodGroup, Resources
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,29 +20,64 @@ class Berth:
 
     node: str
     used: int
-    """By others, or not to be had because the node is not ready."""
+    """By others, or not to be had because no new pod can go there."""
     this: int
     """By replicas of this deployment that are still to start."""
     free: int
 
 
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """How many pods find a place now."""
+
+    berths: tuple[Berth, ...] = ()
+    """By node, in the order given."""
+    placed: int = 0
+    to_start: int = 0
+    gpus: int = 0
+    """Of the pods that are to start."""
+
+
 def place(nodes: Sequence[GpuNode], resources: Resources, replicas: int) -> tuple[tuple[Berth, ...], int]:
     """The berths by node, in the order given, and how many of the replicas find one."""
+    found = place_groups(nodes, resources, [PodGroup("replica", replicas, resources.gpu.count)])
+    return found.berths, found.placed
+
+
+def place_groups(nodes: Sequence[GpuNode], resources: Resources, groups: Sequence[PodGroup]) -> Placement:
+    """A place for every pod of these groups, the ones with most GPUs first."""
     left = {node.name: node for node in nodes}
     placed = 0
-    while placed < replicas:
-        fitting = [node for node in left.values() if _fits(node, resources)]
-        if not fitting:
-            break
-        chosen = min(fitting, key=lambda node: node.free)
-        left[chosen.name] = _less(chosen, resources)
-        placed += 1
-    return tuple(_berth(node, left[node.name]) for node in nodes), placed
+    for group in sorted(groups, key=lambda group: -group.gpus):
+        asked = replace(resources, gpu=replace(resources.gpu, count=group.gpus))
+        for _ in range(group.replicas):
+            fitting = [node for node in left.values() if _fits(node, asked)]
+            if not fitting:
+                break
+            chosen = min(fitting, key=lambda node: node.free)
+            left[chosen.name] = _less(chosen, asked)
+            placed += 1
+    return Placement(
+        berths=tuple(_berth(node, left[node.name]) for node in nodes),
+        placed=placed,
+        to_start=sum(group.replicas for group in groups),
+        gpus=sum(group.replicas * group.gpus for group in groups),
+    )
+
+
+def still_to_start(groups: Sequence[PodGroup], running: int) -> tuple[PodGroup, ...]:
+    """The groups without the pods that run already; those of the first group are counted first."""
+    left = []
+    for group in groups:
+        there = min(running, group.replicas)
+        running -= there
+        left.append(replace(group, replicas=group.replicas - there))
+    return tuple(left)
 
 
 def _fits(node: GpuNode, resources: Resources) -> bool:
     return (
-        node.ready
+        node.is_open
         and node.free >= resources.gpu.count
         and (node.cpu_free is None or node.cpu_free >= quantity.to_millicores(resources.cpu_request))
         and (node.memory_free is None or node.memory_free >= quantity.to_bytes(resources.memory_request))
@@ -60,6 +95,6 @@ def _less(node: GpuNode, resources: Resources) -> GpuNode:
 
 
 def _berth(before: GpuNode, after: GpuNode) -> Berth:
-    free = after.free if before.ready else 0
+    free = after.free if before.is_open else 0
     this = before.free - after.free
     return Berth(before.name, used=before.total - this - free, this=this, free=free)

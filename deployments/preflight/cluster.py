@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from deployments.context import Exposure
 from deployments.facts import ClusterFacts, GpuNode
 from deployments.memory import MemorySum
+from deployments.preflight.berths import Placement
 from deployments.preflight.items import Item, Step, blocker, passed, warning
 from deployments.quantity import show_bytes
-from deployments.spec import DeploymentSpec
-from deployments.vocabulary import Routing, TlsMode
+from deployments.spec import DeploymentSpec, PodGroup
+from deployments.vocabulary import Engine, NimRunner, Routing, TlsMode
 
 #: GPUs come and go with every deployment; facts older than this say little about what is free.
 STALE: Final = timedelta(minutes=15)
+
+_WANTED_ONLY: Final = (("list", "resourcequotas"), ("patch", "persistentvolumeclaims"))
 
 
 def check_age(facts: ClusterFacts, now: datetime | None) -> Iterator[Item]:
@@ -29,45 +32,90 @@ def check_age(facts: ClusterFacts, now: datetime | None) -> Iterator[Item]:
         yield warning(f"The cluster was last checked {since} ago", detail, Step.NOWHERE)
 
 
-def check_permissions(facts: ClusterFacts) -> Iterator[Item]:
-    if facts.permissions_missing:
-        named = ", ".join(facts.permissions_missing[:5])
-        more = len(facts.permissions_missing) - 5
-        detail = f"Slipway may not {named}{f' and {more} more' if more > 0 else ''} there."
+def check_permissions(spec: DeploymentSpec, facts: ClusterFacts) -> Iterator[Item]:
+    """Rights on kinds that this deployment does not use, and on what is only looked at, do not stop it."""
+    needed = [right for right in facts.permissions_missing if not _does_without(spec, right)]
+    if needed:
+        detail = f"Slipway may not {_some(needed)} there."
         yield blocker("Rights are missing on the cluster", detail, Step.NOWHERE)
+    elif facts.permissions_missing:
+        detail = f"Slipway may not {_some(facts.permissions_missing)} there. This deployment does without."
+        yield warning("Some rights are missing on the cluster", detail, Step.NOWHERE)
     else:
         yield passed("Slipway has the rights that it needs", Step.NOWHERE)
 
 
-def check_gpus(
-    spec: DeploymentSpec, nodes: tuple[GpuNode, ...], wanted: int, placed: int, to_start: int
-) -> Iterator[Item]:
-    """`placed` of the `to_start` replicas find GPUs that are free now, out of `wanted` in all."""
-    gpu = spec.resources.gpu
-    name, total = gpu.product or gpu.resource, sum(node.total for node in nodes)
-    largest = max((node.total for node in nodes), default=0)
+def check_gpus(spec: DeploymentSpec, nodes: tuple[GpuNode, ...], placement: Placement) -> Iterator[Item]:
+    gpu, groups = spec.resources.gpu, spec.groups
     if gpu.count < 1:
         return
-    if not total:
+    name = gpu.product or gpu.resource
+    usable = [node for node in nodes if not node.taints]
+    total, largest = sum(node.total for node in usable), max((node.total for node in usable), default=0)
+    most, needed = max(group.gpus for group in groups), sum(group.replicas * group.gpus for group in groups)
+    if not nodes:
         yield blocker(f"The cluster has no {name}", "Choose GPUs that it has.", Step.RESOURCES)
-    elif gpu.count > largest:
+    elif not usable:
+        detail = f"They have {_taints(nodes)}, which Slipway's pods do not tolerate. Remove it, or choose other GPUs."
+        yield blocker(f"All nodes with {name} are tainted", detail, Step.RESOURCES)
+    elif most > largest:
         detail = f"The largest node has {largest}. A replica cannot be spread over nodes."
-        yield blocker(f"No node has {gpu.count} {name}", detail, Step.RESOURCES)
-    elif gpu.count * wanted > total:
-        detail = f"{wanted} replicas × {gpu.count} need {gpu.count * wanted}. Lower one of the two."
+        yield blocker(f"No node has {most} {name}", detail, Step.RESOURCES)
+    elif needed > total:
+        detail = f"{_spoken(groups)} need {needed}. Lower one of the two."
         yield blocker(f"The cluster has only {total} {name}", detail, Step.RESOURCES)
-    elif placed < to_start:
-        free = sum(node.free for node in nodes if node.ready)
+    elif placement.placed < placement.to_start:
+        free = sum(node.free for node in usable if node.ready)
         detail = f"{free} of {total} {name} are free. The others wait for GPUs, CPU and memory on one node."
-        yield warning(f"{placed} of {to_start} new replicas fit now", detail, Step.RESOURCES)
+        if len(usable) < len(nodes):
+            tainted = len(nodes) - len(usable)
+            detail += f" {tainted} more node{'' if tainted == 1 else 's'} cannot be used: {_taints(nodes)}."
+        title = f"{placement.placed} of {placement.to_start} new replicas fit now"
+        yield warning(title, detail, Step.RESOURCES)
     else:
         yield passed("Enough GPUs are free", Step.RESOURCES)
+    if spec.autoscaling.enabled and total and needed <= total:
+        yield from _grown(spec, total, needed)
+
+
+def _grown(spec: DeploymentSpec, total: int, needed: int) -> Iterator[Item]:
+    """What the autoscaler may ask for at most; it adds pods of the last group."""
+    group = spec.groups[-1]
     most = spec.replicas_at_most
-    if spec.autoscaling.enabled and total and gpu.count * wanted <= total < gpu.count * most:
-        detail = (
-            f"{most} replicas need {gpu.count * most} GPUs; the cluster has {total}. The rest would wait."
-        )
+    asked = needed + max(0, most - group.replicas) * group.gpus
+    if asked > total:
+        detail = f"{most} replicas need {asked} GPUs; the cluster has {total}. The rest would wait."
         yield warning("Autoscaling can ask for more GPUs than there are", detail, Step.AUTOSCALING)
+
+
+def _spoken(groups: tuple[PodGroup, ...]) -> str:
+    """ "3 replicas × 2", "2 prefill × 1 and 4 decode × 2"."""
+    if len(groups) == 1:
+        return f"{groups[0].replicas} replicas × {groups[0].gpus}"
+    return " and ".join(f"{group.replicas} {group.role} × {group.gpus}" for group in groups)
+
+
+def _taints(nodes: tuple[GpuNode, ...]) -> str:
+    found = list(dict.fromkeys(str(taint) for node in nodes for taint in node.taints))
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    return f"the taint{'' if len(found) == 1 else 's'} {', '.join(found[:3])}{more}"
+
+
+def _some(rights: Sequence[str]) -> str:
+    more = len(rights) - 5
+    return f"{', '.join(rights[:5])}{f' and {more} more' if more > 0 else ''}"
+
+
+def _does_without(spec: DeploymentSpec, right: str) -> bool:
+    verb, _, resource = right.partition(" ")
+    engine = spec.engine
+    unused = {
+        "nimservices.apps.nvidia.com": engine.nim is None or engine.nim.runner is not NimRunner.OPERATOR,
+        "dynamographdeployments.nvidia.com": engine.kind is not Engine.DYNAMO,
+        "scaledobjects.keda.sh": not (spec.autoscaling.enabled and spec.autoscaling.metric.is_of_engine),
+    }
+    # Quotas are only looked at, and volumes grow only when somebody asks for it.
+    return unused.get(resource, False) or (verb, resource) in _WANTED_ONLY
 
 
 def check_memory(memory: MemorySum | None) -> Iterator[Item]:
@@ -87,7 +135,7 @@ def check_memory(memory: MemorySum | None) -> Iterator[Item]:
     elif spare < 0:
         detail = (
             f"About {show_bytes(memory.needed)} of {show_bytes(available)} are needed per GPU. "
-            "Lower --max-model-len or use more GPUs."
+            "Lower the context length or use more GPUs."
         )
         yield warning("GPU memory is probably too small", detail, Step.RESOURCES)
     elif memory.missing:
@@ -113,14 +161,30 @@ def check_storage(facts: ClusterFacts, storage_class: str | None) -> Iterator[It
         yield passed(f"Volumes come from storage class {chosen.name}", Step.ENGINE)
 
 
-def check_autoscaler(spec: DeploymentSpec, facts: ClusterFacts) -> Iterator[Item]:
-    if not spec.autoscaling.enabled:
+def check_autoscaler(spec: DeploymentSpec, facts: ClusterFacts, prometheus_url: str) -> Iterator[Item]:
+    scaling = spec.autoscaling
+    if not scaling.enabled:
         return
-    if facts.addons.metrics_server:
+    if scaling.metric.is_of_engine:
+        yield from _keda(spec, facts, prometheus_url)
+    elif facts.addons.metrics_server:
         yield passed("The cluster measures CPU and memory", Step.AUTOSCALING)
     else:
         detail = "Without metrics-server the autoscaler sees no use and changes nothing."
         yield warning("The cluster has no metrics-server", detail, Step.AUTOSCALING)
+
+
+def _keda(spec: DeploymentSpec, facts: ClusterFacts, prometheus_url: str) -> Iterator[Item]:
+    """What an engine measures comes from Prometheus, through KEDA."""
+    metric = spec.autoscaling.metric.label.lower()
+    if not facts.addons.keda:
+        detail = f"It brings the engine's figures to the autoscaler. Install it, or do not scale by {metric}."
+        yield blocker("The cluster has no KEDA", detail, Step.AUTOSCALING)
+    if not prometheus_url:
+        detail = f"KEDA asks it for {metric}. Give its address to the cluster, or scale by CPU."
+        yield blocker("The cluster names no Prometheus", detail, Step.AUTOSCALING)
+    if facts.addons.keda and prometheus_url:
+        yield passed(f"KEDA asks {prometheus_url} for {metric}", Step.AUTOSCALING)
 
 
 def check_route(facts: ClusterFacts, exposure: Exposure) -> Iterator[Item]:

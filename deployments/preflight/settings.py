@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
-from deployments import arguments, environment, quantity
+from deployments import arguments, environment, quantity, vllm_flags
 from deployments.context import ModelSource
 from deployments.memory import context_length, loading_memory
+from deployments.preflight.around import Around
+from deployments.preflight.engines import check_engine
 from deployments.preflight.items import Item, Step, blocker, passed, warning
 from deployments.quantity import GIBI, show_bytes
 from deployments.spec import DeploymentSpec
@@ -25,28 +28,19 @@ _MOVING_TAGS: Final = ("latest", "nightly", "main")
 _GATED: Final = ("meta-llama/", "google/gemma")
 
 
-def check_settings(spec: DeploymentSpec, source: ModelSource, has_weights_token: bool) -> Iterator[Item]:
-    yield from _engine(spec, source)
+def check_settings(spec: DeploymentSpec, source: ModelSource, around: Around) -> Iterator[Item]:
+    yield from check_engine(spec, source, around)
     yield from _image(spec)
     if spec.engine.kind is Engine.VLLM:
         yield from _arguments(spec, source)
-        yield from _context(spec, source)
+    yield from _context(spec, source)
     yield from _limits(spec)
     yield from _loading(spec, source)
     yield from _volume(spec, source)
     yield from _autoscaling(spec)
     yield from _variables(spec)
-    yield from _token(spec, source, has_weights_token)
+    yield from _token(spec, source, around.has_weights_token)
     yield from _price(spec)
-
-
-def _engine(spec: DeploymentSpec, source: ModelSource) -> Iterator[Item]:
-    kind = spec.engine.kind
-    if kind is not Engine.VLLM:
-        yield blocker(f"{kind.label} is not offered yet", "Choose vLLM.", Step.ENGINE)
-    elif source.kind is SourceKind.NGC:
-        detail = "An NGC image brings its own engine. Choose another model, or give this one another source."
-        yield blocker("vLLM cannot load weights from an NGC image", detail, Step.GENERAL)
 
 
 def _image(spec: DeploymentSpec) -> Iterator[Item]:
@@ -59,7 +53,7 @@ def _image(spec: DeploymentSpec) -> Iterator[Item]:
         detail = "Slipway starts vLLM with arguments that exist since v0.18. Choose a newer tag."
         yield warning(f"vLLM {engine.tag} is probably too old", detail, Step.ENGINE)
     else:
-        yield passed("The image has a fixed tag", Step.ENGINE)
+        yield passed("The image reference is complete and its tag fixed", Step.ENGINE)
 
 
 def _arguments(spec: DeploymentSpec, source: ModelSource) -> Iterator[Item]:
@@ -72,6 +66,19 @@ def _arguments(spec: DeploymentSpec, source: ModelSource) -> Iterator[Item]:
             yield warning("Check an engine argument", verdict.why, Step.ENGINE)
     if not any(verdict.refused for verdict in verdicts):
         yield passed("The engine arguments match the GPU count", Step.ENGINE)
+    yield from _flags(spec)
+
+
+def _flags(spec: DeploymentSpec) -> Iterator[Item]:
+    """An engine stops at a flag that it does not know; our list may lag behind it, so this only warns."""
+    tag = spec.engine.tag
+    doubts = list(vllm_flags.doubts(spec.engine.arguments, tag))
+    for doubt in doubts:
+        yield warning(
+            f"vLLM {tag} does not know {doubt.flag}, as far as Slipway knows", doubt.why, Step.ENGINE
+        )
+    if spec.engine.arguments and not doubts:
+        yield passed("The flags are known", Step.ENGINE)
 
 
 def _context(spec: DeploymentSpec, source: ModelSource) -> Iterator[Item]:
@@ -84,7 +91,9 @@ def _context(spec: DeploymentSpec, source: ModelSource) -> Iterator[Item]:
         detail = f"The model was made for {limit:,}. Long requests may get wrong answers."
         yield warning(f"{asked:,} tokens of context are beyond the model's limit", detail, Step.ENGINE)
     else:
-        detail = f"The model takes at most {limit:,} and vLLM refuses to start. Lower --max-model-len."
+        detail = (
+            f"The model takes at most {limit:,} and the engine refuses to start. Lower the context length."
+        )
         yield blocker(f"{asked:,} tokens of context are too many", detail, Step.ENGINE)
 
 
@@ -109,7 +118,9 @@ def _loading(spec: DeploymentSpec, source: ModelSource) -> Iterator[Item]:
     weights = source.sizing.weights_bytes
     if weights is None:
         return
-    needed, limit = loading_memory(spec.resources, weights), quantity.to_bytes(spec.resources.memory_limit)
+    largest = max(group.gpus for group in spec.groups)
+    resources = replace(spec.resources, gpu=replace(spec.resources.gpu, count=largest))
+    needed, limit = loading_memory(resources, weights), quantity.to_bytes(resources.memory_limit)
     if limit < needed:
         detail = f"Loading needs about {show_bytes(needed)}; the limit is {show_bytes(limit)}. Raise it."
         yield warning("Host memory may run out while weights load", detail, Step.RESOURCES)
@@ -118,9 +129,10 @@ def _loading(spec: DeploymentSpec, source: ModelSource) -> Iterator[Item]:
 
 
 def _volume(spec: DeploymentSpec, source: ModelSource) -> Iterator[Item]:
-    """Only weights from the hub are kept on the replica's volume; others are streamed or mounted."""
+    """Weights that are downloaded are kept on the replica's volume; others are streamed or mounted."""
     size = quantity.to_bytes(spec.engine.volume)
-    weights = source.sizing.weights_bytes if source.kind is SourceKind.HUGGING_FACE else 0
+    downloaded = source.kind in (SourceKind.HUGGING_FACE, SourceKind.NGC)
+    weights = source.sizing.weights_bytes if downloaded else 0
     if weights is None:
         return
     comfortable = weights + weights // 10 + (CACHES if weights else GIBI)
@@ -143,6 +155,8 @@ def _autoscaling(spec: DeploymentSpec) -> Iterator[Item]:
     if scaling.min_replicas > scaling.max_replicas:
         detail = f"Enter a maximum of {scaling.min_replicas} or more."
         yield blocker("The fewest replicas are more than the most", detail, Step.AUTOSCALING)
+    if scaling.metric.is_of_engine:
+        return
     if scaling.metric is ScalingMetric.MEMORY:
         detail = "An engine hardly ever gives memory back. Scale on CPU, or set the replicas by hand."
         yield warning("Scaling on memory goes up and never down", detail, Step.AUTOSCALING)
@@ -165,7 +179,11 @@ def _variables(spec: DeploymentSpec) -> Iterator[Item]:
 
 def _token(spec: DeploymentSpec, source: ModelSource, has_weights_token: bool) -> Iterator[Item]:
     has_token = has_weights_token or any(v.name == environment.HUB_TOKEN for v in spec.environment)
-    if source.kind is SourceKind.HUGGING_FACE and source.reference.startswith(_GATED) and not has_token:
+    if source.kind is not SourceKind.HUGGING_FACE or not source.reference.startswith(_GATED):
+        return
+    if has_token:
+        yield passed("There is a token for gated weights", Step.GENERAL)
+    else:
         detail = "Its owner asks for a licence to be accepted. Add a token to the model in the catalogue."
         yield warning(f"{source.reference} probably needs a token", detail, Step.GENERAL)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.urls import reverse
@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from console.presentation.figures import share
 from deployments.memory import MemorySum
-from deployments.preflight import Berth, Preflight, check
+from deployments.models import Deployment, Endpoint
+from deployments.preflight import Around, Berth, EndpointCheck, Preflight, check
 from deployments.quantity import show_bytes
 from deployments.spec import DeploymentSpec
 from deployments.vocabulary import Tone
@@ -66,7 +67,7 @@ def of(work: Work, current: steps.Step) -> Advice:
     spec = work.reading.spec
     if spec is None:
         return _in_part(work, missing)
-    preflight = judged(work, spec)
+    preflight = judged(work, spec, _name_is_free(work, current))
     findings = tuple(
         Finding(
             item.level.tone,
@@ -90,20 +91,47 @@ def _in_part(work: Work, missing: tuple[Finding, ...]) -> Advice:
     return Advice(None, missing, fit=fit, memory=memory)
 
 
-def judged(work: Work, spec: DeploymentSpec) -> Preflight:
+def judged(work: Work, spec: DeploymentSpec, name_is_free: bool | None = None) -> Preflight:
     """The preflight of a complete draft."""
-    endpoint, editing = work.endpoint, work.editing
-    observation = getattr(editing, "observation", None) if editing else None
+    endpoint = work.endpoint
     return check(
         spec,
         work.model.source,
         work.facts,
         endpoint.exposure if endpoint else None,
+        _around(work, endpoint, name_is_free),
+    )
+
+
+def _around(work: Work, endpoint: Endpoint | None, name_is_free: bool | None) -> Around:
+    model, editing = work.model, work.editing
+    observation = getattr(editing, "observation", None) if editing else None
+    around = Around(
         now=timezone.now(),
-        has_weights_token=bool(work.model.weights_token),
-        storage_class=(endpoint.storage_class or None) if endpoint else None,
+        is_edit=editing is not None,
+        name_is_free=name_is_free,
+        has_weights_token=bool(model.weights_token_set_at),
+        has_ngc_key=bool(model.ngc_key_set_at),
         running_replicas=observation.ready if observation else 0,
     )
+    if endpoint is None:
+        return around
+    return replace(
+        around,
+        endpoint=EndpointCheck(endpoint.ready, endpoint.not_ready_reason.replace("\n", " ")),
+        namespace=endpoint.namespace,
+        storage_class=endpoint.storage_class or None,
+        pull_secret=endpoint.pull_secret,
+        has_ngc_key=around.has_ngc_key or bool(endpoint.cluster.ngc_key_set_at),
+        prometheus_url=endpoint.cluster.prometheus_url,
+    )
+
+
+def _name_is_free(work: Work, current: steps.Step) -> bool | None:
+    """Asked on the last page alone: each step would pay for it, and General has said so already."""
+    if work.editing is not None or current is not steps.REVIEW or work.reading.spec is None:
+        return None
+    return not Deployment.objects.filter(name=work.reading.spec.name).exists()
 
 
 def _fit(work: Work, spec: DeploymentSpec, preflight: Preflight) -> dict[str, Any] | None:
@@ -112,8 +140,8 @@ def _fit(work: Work, spec: DeploymentSpec, preflight: Preflight) -> dict[str, An
     gpu = spec.resources.gpu
     name = (gpu.product or "").removeprefix("NVIDIA-").replace("-", " ") or "GPUs"
     where = work.endpoint.cluster.name if work.endpoint else "the cluster"
-    free = preflight.free_after + preflight.placed * gpu.count
-    wanted = preflight.to_start
+    free = preflight.free_after + sum(berth.this for berth in preflight.berths)
+    wanted, groups = preflight.to_start, spec.groups
     if not wanted:
         return {
             "tone": Tone.GOOD,
@@ -124,11 +152,14 @@ def _fit(work: Work, spec: DeploymentSpec, preflight: Preflight) -> dict[str, An
     enough = preflight.placed >= wanted
     plural = "" if wanted == 1 else "s"
     title = (
-        f"Fits on {wanted * gpu.count} of {free} free {name}"
+        f"Fits on {preflight.placement.gpus} of {free} free {name}"
         if enough
         else f"{preflight.placed} of {wanted} replicas fit now"
     )
-    note = f"{wanted} replica{plural} × {gpu.count} GPU{'' if gpu.count == 1 else 's'}."
+    if len(groups) == 1:
+        note = f"{wanted} replica{plural} × {groups[0].gpus} GPU{'' if groups[0].gpus == 1 else 's'}."
+    else:
+        note = f"{' and '.join(f'{group.replicas} {group.role} × {group.gpus}' for group in groups)} GPUs."
     if enough:
         note += f" {preflight.free_after} {name} stay free on {where}."
     return {
@@ -160,7 +191,13 @@ def _memory(memory: MemorySum | None) -> dict[str, Any] | None:
         available = show_bytes(memory.available)
         terms.append({"name": "Available", "working": memory.available_working, "amount": available})
     spoken = ", ".join(f"{term.name} {share(term.size, whole)} %" for term in memory.terms)
-    return {"note": _spare(memory), "terms": terms, "bar": bar, "spoken": spoken}
+    return {
+        "note": _spare(memory),
+        "terms": terms,
+        "bar": bar,
+        "spoken": spoken,
+        "assumptions": memory.assumptions,
+    }
 
 
 def _spare(memory: MemorySum) -> str:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from deployments import document
-from deployments.context import SizingFacts
+from deployments import document, ngc
+from deployments.context import ModelSource, SizingFacts
 from deployments.facts import ClusterFacts
 from deployments.quantity import GIBI
 from deployments.spec import GPU_RESOURCE, Autoscaling, Gpu, Resources
-from deployments.vocabulary import Engine
+from deployments.vocabulary import DynamoBackend, DynamoMode, Engine, NimRunner, SourceKind
+
+#: Runtime images have the version of the platform; platforms up to 1.1 serve graphs as v1alpha1 alone.
+DYNAMO_TAG, OLD_DYNAMO_TAG = "1.4.0", "1.1.1"
 
 #: Caches, logs and the hub's own files beside the weights on a volume.
 _BESIDE_WEIGHTS = 20 * GIBI
@@ -21,19 +24,12 @@ _BESIDE_WEIGHTS = 20 * GIBI
 _BESIDE_ON_GPU = 4 * GIBI
 
 
-def propose(sizing: SizingFacts, facts: ClusterFacts | None) -> dict[str, Any]:
+def propose(source: ModelSource, facts: ClusterFacts | None) -> dict[str, Any]:
     """Sections for every step after General, in the document's format."""
     scaling = Autoscaling()
     return {
-        "engine": {
-            "kind": Engine.VLLM.value,
-            "image": document.DEFAULT_IMAGES[Engine.VLLM],
-            "tag": document.DEFAULT_VLLM_TAG,
-            "replicas": 1,
-            "volume": volume(sizing.weights_bytes),
-            "arguments": [],
-        },
-        "resources": resources(sizing, facts),
+        "engine": engine(best_engine(source), source, facts),
+        "resources": resources(source.sizing, facts),
         "autoscaling": {
             "enabled": scaling.enabled,
             "minReplicas": scaling.min_replicas,
@@ -46,6 +42,48 @@ def propose(sizing: SizingFacts, facts: ClusterFacts | None) -> dict[str, Any]:
         "pricing": None,
         "sharing": None,
     }
+
+
+def best_engine(source: ModelSource) -> Engine:
+    """NIM for an NGC image, which brings its own engine; vLLM for everything else."""
+    return Engine.NIM if source.kind is SourceKind.NGC else Engine.VLLM
+
+
+def engine(kind: Engine, source: ModelSource, facts: ClusterFacts | None) -> dict[str, Any]:
+    """What a draft begins with when this engine is chosen."""
+    common = {
+        "kind": kind.value,
+        "replicas": 1,
+        "volume": volume(source.sizing.weights_bytes),
+        "arguments": [],
+    }
+    if kind is Engine.NIM:
+        image = ngc.image_of(source)
+        tag = _tag_of(source) or ngc.newest_tag(image)
+        return {**common, "image": image, "tag": tag, "profile": "", "runner": NimRunner.PODS.value}
+    if kind is Engine.DYNAMO:
+        return {
+            **common,
+            "image": document.DYNAMO_IMAGES[DynamoBackend.VLLM],
+            "tag": dynamo_tag(facts),
+            "mode": DynamoMode.AGGREGATED.value,
+            "backend": DynamoBackend.VLLM.value,
+        }
+    return {**common, "image": document.DEFAULT_IMAGES[Engine.VLLM], "tag": document.DEFAULT_VLLM_TAG}
+
+
+def dynamo_tag(facts: ClusterFacts | None) -> str:
+    """The newest runtime known; the last of the old line where the platform serves only its first version."""
+    versions = facts.addons.dynamo_versions if facts else ()
+    return OLD_DYNAMO_TAG if versions and "v1beta1" not in versions else DYNAMO_TAG
+
+
+def _tag_of(source: ModelSource) -> str:
+    """The tag or digest that an NGC source names, empty for none."""
+    if source.kind is not SourceKind.NGC:
+        return ""
+    image, at, digest = source.reference.strip().partition("@")
+    return digest if at else image.rpartition("/")[2].partition(":")[2]
 
 
 def volume(weights: int | None) -> str:

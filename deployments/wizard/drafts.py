@@ -82,11 +82,7 @@ def begin(
                 found.sections["general"] = fit_all(dict(general))
                 found.save(update_fields=["sections", "updated_at"])
             return found
-        if copied is None:
-            facts = endpoint.cluster.facts if endpoint else None
-            proposed = defaults.propose(model.sizing, ClusterFacts.from_mapping(facts) if facts else None)
-        else:
-            proposed = dict(copied)
+        proposed = defaults.propose(model.source, facts_of(endpoint)) if copied is None else dict(copied)
         return Draft.objects.create(
             id=uuid.uuid4() if found else wanted,
             author=user,

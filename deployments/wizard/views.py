@@ -17,9 +17,10 @@ from deployments import desired, rules
 from deployments.models import CatalogModel, Deployment, Draft, Endpoint
 from deployments.rules import Refused
 from deployments.vocabulary import DesiredState
-from deployments.wizard import drafts, pages, steps
+from deployments.wizard import defaults, drafts, pages, steps
 from deployments.wizard.drafts import Finished
 from deployments.wizard.forms import FORMS, SectionForm
+from deployments.wizard.forms.engines import EngineFields
 from deployments.wizard.forms.general import GeneralForm
 from deployments.wizard.text import fit
 from deployments.wizard.work import Work, load
@@ -95,16 +96,24 @@ def step(request: Request, key: Any, slug: str) -> HttpResponse:
     if request.method != "POST":
         return pages.show(request, work, form, **extra)
     complete = form.is_complete
+    turns_to = form.turns_to if isinstance(form, EngineFields) else None
     try:
-        drafts.keep(draft, form.step, form.section, complete=complete, secrets=form.secrets())
+        if turns_to is not None:
+            proposed = defaults.engine(turns_to, work.model.source, work.facts)
+            drafts.turn(draft, form.section, turns_to, proposed)
+        else:
+            drafts.keep(draft, form.step, form.section, complete=complete, secrets=form.secrets())
     except Finished as done:
         return finished(request, done.result)
     work.forget()
     form.saved()
     if request.POST.get("add_row"):
-        return pages.show(request, work, FORMS[slug](work), **extra)
+        return pages.show(request, work, FORMS[slug](work, None), **extra)
     action = request.POST.get("action", "")
     moves_away = action in (pages.BACK, pages.LEAVE) or action.startswith(pages.GO)
+    if isinstance(form, EngineFields) and (turns_to or form.only_shows) and not moves_away:
+        other = form.engine if turns_to else None
+        return pages.show(request, work, as_new(FORMS[slug](work, None)), turned_from=other, **extra)
     if complete or moves_away:
         return _onward(request, work, form)
     return pages.show(request, work, form, pages.INVALID, **extra)

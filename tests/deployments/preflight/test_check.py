@@ -8,10 +8,10 @@ import pytest
 
 from deployments.context import Exposure, ModelSource, SizingFacts
 from deployments.facts import Addons, ClusterFacts, StorageClass
-from deployments.preflight import Level, Preflight, Step, check
+from deployments.preflight import Around, Level, Preflight, Step, check
 from deployments.quantity import GIBI
 from deployments.spec import Autoscaling, DeploymentSpec, Gpu, Resources, Variable
-from deployments.vocabulary import Engine, Routing, ScalingMetric, SourceKind, TlsMode, Tone
+from deployments.vocabulary import Routing, ScalingMetric, SourceKind, TlsMode, Tone
 from tests.deployments.preflight.cases import EXPOSURE, FACTS, H100, NOW, SOURCE, SPEC, arguments, node
 
 DEFAULTS = Resources()
@@ -24,7 +24,7 @@ def look(
     exposure: Exposure = EXPOSURE,
     **more: Any,
 ) -> Preflight:
-    return check(spec, source, facts, exposure, **{"now": NOW, **more})
+    return check(spec, source, facts, exposure, Around(**{"now": NOW, **more}))
 
 
 def engine(**changes: Any) -> DeploymentSpec:
@@ -59,7 +59,6 @@ def test_with_nothing_wrong_everything_passes() -> None:
 @pytest.mark.parametrize(
     ("spec", "part", "step"),
     [
-        (engine(kind=Engine.NIM), "NVIDIA NIM is not offered yet", Step.ENGINE),
         (arguments("--port", "9000"), "An engine argument needs a change", Step.ENGINE),
         (arguments("-tp", "2"), "An engine argument needs a change", Step.ENGINE),
         (arguments("--max-model-len", "200000"), "200,000 tokens of context are too many", Step.ENGINE),
@@ -248,7 +247,7 @@ def test_weights_that_are_not_downloaded_need_no_room_on_the_volume() -> None:
 
 def test_vllm_cannot_run_an_ngc_image() -> None:
     ngc = replace(SOURCE, kind=SourceKind.NGC, reference="nvcr.io/nim/meta/llama:1")
-    assert_found(look(source=ngc), Level.BLOCKER, "vLLM cannot load weights from an NGC image", Step.GENERAL)
+    assert_found(look(source=ngc), Level.BLOCKER, "vLLM cannot load weights from an NGC image", Step.ENGINE)
 
 
 def test_replicas_that_run_already_need_no_new_gpus() -> None:

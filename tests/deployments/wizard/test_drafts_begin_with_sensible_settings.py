@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.context import SizingFacts
-from deployments.facts import ClusterFacts, GpuNode
+from deployments.context import ModelSource, SizingFacts
+from deployments.facts import Addons, ClusterFacts, GpuNode
+from deployments.ngc import newest_tag
 from deployments.quantity import GIBI
+from deployments.vocabulary import Engine, SourceKind
 from deployments.wizard import defaults, reading
 from tests.deployments.wizard.conftest import FACTS, H100
 
@@ -55,6 +57,46 @@ def only(gib: int) -> ClusterFacts:
     st.sampled_from([None, FACTS, only(24)]),
 )
 def test_every_proposal_can_be_read(sizing: SizingFacts, facts: ClusterFacts | None) -> None:
-    found = reading.read({**defaults.propose(sizing, facts), "general": GENERAL})
+    proposed = defaults.propose(ModelSource("a/b", sizing=sizing), facts)
+    assert reading.read({**proposed, "general": GENERAL}).problems == {}
+    assert reading.to_sections(reading.to_mapping(proposed))["engine"]["image"]
+
+
+@pytest.mark.parametrize("kind", list(Engine))
+def test_every_engines_settings_can_be_read(kind: Engine) -> None:
+    source = ModelSource("nvcr.io/nim/meta/llama-3.1-8b-instruct", kind=SourceKind.NGC)
+    sections = {**defaults.propose(source, FACTS), "engine": defaults.engine(kind, source, FACTS)}
+    found = reading.read({**sections, "general": GENERAL})
     assert found.problems == {}
-    assert reading.to_sections(reading.to_mapping(defaults.propose(sizing, facts)))["engine"]["image"]
+    assert found.spec is not None
+    assert found.spec.engine.kind is kind
+
+
+@pytest.mark.parametrize(
+    ("reference", "image", "tag"),
+    [
+        ("nvcr.io/nim/meta/llama-3.1-8b-instruct:1.8", "nvcr.io/nim/meta/llama-3.1-8b-instruct", "1.8"),
+        (
+            "meta/llama-3.1-8b-instruct",
+            "nvcr.io/nim/meta/llama-3.1-8b-instruct",
+            newest_tag("nvcr.io/nim/meta/llama-3.1-8b-instruct"),
+        ),
+        ("nvcr.io/nim/acme/new-model", "nvcr.io/nim/acme/new-model", ""),
+    ],
+)
+def test_an_ngc_image_begins_with_nim_and_its_newest_known_tag(reference: str, image: str, tag: str) -> None:
+    proposed = defaults.propose(ModelSource(reference, kind=SourceKind.NGC), None)["engine"]
+    assert (proposed["kind"], proposed["image"], proposed["tag"]) == ("nim", image, tag)
+
+
+@pytest.mark.parametrize(
+    ("versions", "tag"),
+    [
+        ((), defaults.DYNAMO_TAG),
+        (("v1alpha1", "v1beta1"), defaults.DYNAMO_TAG),
+        (("v1alpha1",), defaults.OLD_DYNAMO_TAG),
+    ],
+)
+def test_dynamos_runtime_fits_the_platform(versions: tuple[str, ...], tag: str) -> None:
+    facts = ClusterFacts("v1.34", addons=Addons(dynamo=bool(versions), dynamo_versions=versions))
+    assert defaults.dynamo_tag(facts) == tag
