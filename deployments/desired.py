@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from console.models import Organization, User
-from deployments import document, quantity, strategy
+from deployments import document, ngc, quantity, strategy
 from deployments.context import ModelSource
 from deployments.document import InvalidDocument, Problem
 from deployments.drifting import REPAIR
@@ -59,6 +59,7 @@ def create(
             if draft.result is not None:
                 return draft.result
         model, endpoint, organizations = _look_up(spec)
+        spec = _with_image(spec, model.source)
         _require_secrets(spec, secrets or {})
         now = timezone.now()
         try:
@@ -125,12 +126,13 @@ def revise(
         if model.pk != locked.model_id:
             sentence = f"{locked.name} serves {locked.model.slug}. Deploy {model.slug} under another name."
             raise InvalidDocument([Problem("spec.model", sentence)])
+        source = source or model.source
+        spec = _with_image(spec, source)
         _require_no_shrinking(locked, spec)
         kept = current.secret_values()
         values = {name: (secrets or {}).get(name) or kept.get(name, "") for name in spec.secret_names}
         _require_secrets(spec, values)
         same_spec = current.document == document.to_mapping(spec)
-        source = source or model.source
         secrets_change = values != kept or not current.model_source.same_weights(source)
         if not same_spec or secrets_change:
             now = timezone.now()
@@ -263,6 +265,18 @@ def _look_up(spec: DeploymentSpec) -> tuple[CatalogModel, Endpoint, list[Organiz
     assert model is not None
     assert endpoint is not None
     return model, endpoint, organizations
+
+
+def _with_image(spec: DeploymentSpec, source: ModelSource) -> DeploymentSpec:
+    """The spec with the image of a NIM that names none. Raises InvalidDocument when the model has none either."""
+    resolved = ngc.resolve(spec, source)
+    if not resolved.engine.image:
+        sentence = (
+            f"The model {spec.model} is no NGC image. Enter the image of the NIM, such as "
+            "nvcr.io/nim/meta/llama-3.1-8b-instruct."
+        )
+        raise InvalidDocument([Problem("spec.engine.image", sentence)])
+    return resolved
 
 
 def _require_secrets(spec: DeploymentSpec, values: Mapping[str, str]) -> None:

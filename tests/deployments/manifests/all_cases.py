@@ -2,4 +2,8 @@
 
 from tests.deployments.manifests import cases, dynamo_cases, nim_cases
 
-CASES = {**cases.CASES, **nim_cases.CASES, **dynamo_cases.CASES}
+CASES = {
+    **{f"vllm-{name}": case for name, case in cases.CASES.items()},
+    **nim_cases.CASES,
+    **dynamo_cases.CASES,
+}

@@ -29,7 +29,7 @@ def test_every_golden_file_belongs_to_a_case() -> None:
 
 
 def test_rendering_twice_gives_equal_objects_that_share_nothing() -> None:
-    first, second = render(*CASES["autoscaled"]), render(*CASES["autoscaled"])
+    first, second = render(*CASES["vllm-autoscaled"]), render(*CASES["vllm-autoscaled"])
     assert first == second
     first[-1]["metadata"]["labels"].clear()
     assert all(made["metadata"]["labels"] for made in [*first[:-1], *second])

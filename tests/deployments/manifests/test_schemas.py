@@ -44,7 +44,7 @@ def test_any_deployment_makes_sense(made: tuple[DeploymentSpec, RenderContext]) 
 
 
 def test_the_schemas_refuse_a_misspelt_field() -> None:
-    workload = render(*CASES["simplest"])[-1]
+    workload = render(*CASES["vllm-simplest"])[-1]
     workload["spec"]["template"]["spec"]["enableServiceLink"] = False
     with pytest.raises(kubernetes_validate.ValidationError):
         validate(workload, VERSIONS[0])
@@ -74,7 +74,7 @@ def test_the_schemas_refuse_a_misspelt_field() -> None:
             ("spec", "services", "Worker", "type"),
             "worker",
         ),
-        ("gateway-route", "HTTPRoute", ("spec", "rules", 0, "timeouts", "request"), "never"),
+        ("vllm-gateway-route", "HTTPRoute", ("spec", "rules", 0, "timeouts", "request"), "never"),
     ],
 )
 def test_our_own_schemas_refuse_what_an_operator_would_not_read(
@@ -141,7 +141,7 @@ def test_every_schema_of_ours_is_used() -> None:
     ],
 )
 def test_our_own_checks_find_the_fault(path: tuple[Any, ...], value: Any, fault: str) -> None:
-    objects = render(*CASES["simplest"])
+    objects = render(*CASES["vllm-simplest"])
     place: Any = objects[-1]
     for key in path[:-1]:
         place = place[key]
