@@ -7,7 +7,7 @@ from datetime import datetime
 
 from deployments import naming
 from deployments.diagnosis import containers, images, scheduling, storage
-from deployments.diagnosis.finding import Finding, latest
+from deployments.diagnosis.finding import Finding, Rank, latest
 from deployments.kube.decode import ContainerStatus, Event, Pod
 from deployments.seen import ReplicaStatus, Seen
 from deployments.vocabulary import Phase, Tone
@@ -47,7 +47,9 @@ def look_at(pod: Pod, seen: Seen, now: datetime, *, extra: bool = False) -> Repl
     elif step is Phase.SERVING:
         tone = Tone.GOOD
     elif finding is not None and finding.is_fatal(now):
-        label, tone = "Failed", Tone.BAD
+        # An extra one that finds no room harms nobody: it only holds the rollout up.
+        waits = extra and finding.rank is Rank.SCHEDULING
+        label, tone = (label, Tone.WARN) if waits else ("Failed", Tone.BAD)
     else:
         tone = Tone.BUSY
     return Replica(

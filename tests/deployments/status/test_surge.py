@@ -4,7 +4,7 @@ from typing import Any
 
 from deployments.seen import Seen
 from deployments.status import judge
-from deployments.vocabulary import Phase
+from deployments.vocabulary import Phase, Tone
 from tests.deployments.status import operated
 from tests.deployments.status.build import NEW, NOW, OLD, ended, pod, running, seen, spec, waiting, workload
 
@@ -33,6 +33,7 @@ def test_an_extra_replica_without_a_gpu_is_waited_for_and_nothing_is_lost() -> N
         "The extra replica of revision 2 waits for a GPU. Revision 1 still serves, with 2 of 2 replicas."
     )
     assert status.remedy == "Free a GPU, or choose Replace in place."
+    assert [(r.label, r.tone) for r in status.replicas][-1] == ("Waiting for a node", Tone.WARN)
 
 
 def test_an_extra_replica_that_finds_no_node_says_why() -> None:
