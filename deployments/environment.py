@@ -83,9 +83,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("VLLM_NO_USAGE_STATS", True, _QUIET, _WITH_VLLM),
     Rule("VLLM_DO_NOT_TRACK", True, _QUIET, _WITH_VLLM),
     Rule("VLLM_USAGE_*", True, _QUIET, _WITH_VLLM),
-    Rule(
-        "VLLM_HTTP_TIMEOUT_KEEP_ALIVE", True, "Slipway keeps it above the idle time of proxies.", Engine.VLLM
-    ),
+    Rule("VLLM_HTTP_TIMEOUT_KEEP_ALIVE", True, "Slipway keeps it above the idle time of proxies.", _VLLM),
     Rule("VLLM_PORT", True, _INTERNAL + " The API's port is always 8000.", _WITH_VLLM),
     Rule("VLLM_HOST_IP", True, _INTERNAL, _WITH_VLLM),
     Rule("VLLM_LOOPBACK_IP", True, _INTERNAL, _WITH_VLLM),
