@@ -43,8 +43,11 @@ def world(db: None, still_sandbox: Sandbox) -> Iterator[World]:
 
 @pytest.fixture
 def living(db: None, living_sandbox: Sandbox) -> Iterator[World]:
-    yield World(living_sandbox, make_namespace(living_sandbox))
+    world = World(living_sandbox, make_namespace(living_sandbox))
+    yield world
     living_sandbox.ask("DELETE", "/sandbox/faults")
+    # Pods that stay would hold the GPUs of the tests that follow.
+    living_sandbox.ask("DELETE", f"/api/v1/namespaces/{world.namespace}")
 
 
 @pytest.fixture
