@@ -1,4 +1,4 @@
-"""The one way to change what people want: create, revise, stop, start, delete, share.
+"""The one way to change what people want: create, revise, stop, start, restart, delete, abandon, share.
 
 Each change is one transaction that leaves a due row behind, and after the commit sends a hint to the worker. If
 the hint is lost, the row is found by the next tick. The wizard, `manage.py apply` and the API all come here.
@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from console.models import Organization, User
-from deployments import document, ngc, quantity, strategy
+from deployments import document, leftovers, ngc, quantity, strategy
 from deployments.context import ModelSource
 from deployments.document import InvalidDocument, Problem
 from deployments.drifting import REPAIR
@@ -196,6 +196,29 @@ def start(deployment: Deployment, *, author: User | None) -> None:
 def delete(deployment: Deployment, *, author: User | None) -> None:
     """Takes it out of the cluster; the record goes when nothing is left there. There is no way back."""
     _wish(deployment, DesiredState.DELETED, author)
+
+
+def restart(deployment: Deployment, *, author: User | None, since: datetime | None) -> bool:
+    """Makes the replicas anew, as the current revision rolls out.
+
+    `since`: the last restart that this wish knows of, so that one that is sent twice restarts once. False when
+    somebody restarted it after that, or when it is not meant to run.
+    """
+    with transaction.atomic():
+        locked = Deployment.objects.select_for_update(of=("self",)).get(pk=deployment.pk)
+        if locked.desired_state != DesiredState.RUNNING or locked.restarted_at != since:
+            return False
+        locked.restarted_at = timezone.now()
+        locked.save(update_fields=["restarted_at"])
+        _queue(locked, author, locked.restarted_at)
+    return True
+
+
+def abandon(deployment: Deployment, *, author: User | None) -> None:
+    """Removes the record of a deployment whose cluster is gone; what is there stays. Raises leftovers.StillThere."""
+    with transaction.atomic():
+        locked = Deployment.objects.select_for_update(of=("self",)).get(pk=deployment.pk)
+        leftovers.give_up(locked, author, timezone.now())
 
 
 def endpoint_changed(endpoint: Endpoint) -> int:
