@@ -106,8 +106,6 @@ class RenderContext:
     revision: int = 1
     stopped: bool = False
     """Zero replicas, configuration kept."""
-    live_replicas: int | None = None
-    """The workload's replicas now; used when the autoscaler takes or gives back their ownership."""
     weights_token: str | None = field(default=None, repr=False)
     """Access token for gated weights (HF_TOKEN); None when the model needs none."""
     secret_values: Mapping[str, str] = field(default_factory=dict, repr=False)

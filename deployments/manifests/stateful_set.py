@@ -36,20 +36,10 @@ def stateful_set(spec: DeploymentSpec, context: RenderContext, pod: Manifest) ->
 
 
 def _replicas(spec: DeploymentSpec, context: RenderContext) -> int | None:
-    """None leaves the number to the autoscaler.
-
-    Leaving out a number that we used to apply would reset it to 1, so while the autoscaler takes over, the
-    live number is sent instead, within the autoscaler's own bounds. Without autoscaling the spec's number
-    counts.
-    """
+    """None leaves the number to the autoscaler; the plan hands it over without a jump."""
     if context.stopped:
         return 0
-    scaling = spec.autoscaling
-    if not scaling.enabled:
-        return spec.engine.replicas
-    if context.live_replicas is None:
-        return None
-    return max(scaling.min_replicas, min(context.live_replicas, scaling.max_replicas))
+    return None if spec.autoscaling.enabled else spec.engine.replicas
 
 
 def _template(spec: DeploymentSpec, context: RenderContext, pod: Manifest) -> Manifest:

@@ -53,7 +53,6 @@ CASES: dict[str, tuple[DeploymentSpec, RenderContext]] = {
     "simplest": (SIMPLEST, CONTEXT),
     "stopped": (spec(autoscaling=Autoscaling(enabled=True)), context(stopped=True)),
     "autoscaled": (spec(autoscaling=Autoscaling(enabled=True, min_replicas=2)), CONTEXT),
-    "autoscaler-takes-over": (spec(autoscaling=Autoscaling(enabled=True)), context(live_replicas=3)),
     "four-gpus-of-one-product": (gpus(4, product="NVIDIA-H100-80GB-HBM3"), CONTEXT),
     "pipeline-of-four-gpus": (
         replace(gpus(4), engine=replace(SIMPLEST.engine, arguments=("--pipeline-parallel-size=2",))),

@@ -147,7 +147,6 @@ def deployments(draw: st.DrawFn) -> tuple[DeploymentSpec, RenderContext]:
         exposure=draw(EXPOSURES),
         revision=draw(st.integers(1, 10**6)),
         stopped=draw(st.booleans()),
-        live_replicas=draw(st.none() | st.integers(0, 100)),
         weights_token=draw(st.none() | TEXT),
         # All of them or, as in a document, none.
         secret_values=draw(st.just({}) | st.fixed_dictionaries(dict.fromkeys(spec.secret_names, TEXT))),

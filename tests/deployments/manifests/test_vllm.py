@@ -177,19 +177,9 @@ def test_the_autoscaler_owns_the_number_of_replicas() -> None:
     assert "HorizontalPodAutoscaler" in kinds(wanted)
 
 
-@pytest.mark.parametrize(("live", "sent"), [(3, 3), (0, 2), (9, 4)])
-def test_the_live_number_is_kept_while_the_autoscaler_takes_over(live: int, sent: int) -> None:
-    wanted = spec(autoscaling=Autoscaling(enabled=True, min_replicas=2, max_replicas=4))
-    assert workload(wanted, context(live_replicas=live))["spec"]["replicas"] == sent
-
-
-def test_without_autoscaling_the_wanted_number_counts() -> None:
-    assert workload(engine(replicas=5), context(live_replicas=2))["spec"]["replicas"] == 5
-
-
 def test_a_stopped_deployment_keeps_everything_but_its_pods_and_its_autoscaler() -> None:
     wanted = spec(autoscaling=Autoscaling(enabled=True))
-    stopped = workload(wanted, context(stopped=True, live_replicas=3))
+    stopped = workload(wanted, context(stopped=True))
     assert stopped["spec"]["replicas"] == 0
     assert stopped["spec"]["template"] == workload(wanted)["spec"]["template"]
     assert [k for k in kinds(wanted) if k != "HorizontalPodAutoscaler"] == kinds(
