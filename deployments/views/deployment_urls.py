@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from deployments.views import actions, configuration, deployments, documents, logs, rollout, sharing
+from deployments.views import actions, configuration, deployments, documents, logs, revisions, rollout, sharing
 
 urlpatterns = [
     path("deployments/", deployments.listed, name="deployment_list"),
@@ -12,6 +12,14 @@ urlpatterns = [
     path("deployments/<slug:name>/configuration/", configuration.settings, name="deployment_configuration"),
     path("deployments/<slug:name>/metrics/", configuration.metrics, name="deployment_metrics"),
     path("deployments/<slug:name>/logs/", logs.log, name="deployment_logs"),
+    path("deployments/<slug:name>/revisions/", revisions.listed, name="deployment_revisions"),
+    path("deployments/<slug:name>/revisions/compare/", revisions.compare, name="deployment_compare"),
+    path("deployments/<slug:name>/revisions/<int:number>/", revisions.detail, name="deployment_revision"),
+    path(
+        "deployments/<slug:name>/revisions/<int:number>/document/",
+        revisions.download,
+        name="deployment_revision_document",
+    ),
     path("deployments/<slug:name>/sharing/", sharing.manage, name="deployment_sharing"),
     path("deployments/<slug:name>/yaml/", documents.manifests, name="deployment_yaml"),
     path("deployments/<slug:name>/yaml/document/", documents.download, name="deployment_download"),

@@ -21,6 +21,7 @@ TABS = (
     ("Configuration", "deployment_configuration"),
     ("Metrics", "deployment_metrics"),
     ("Logs", "deployment_logs"),
+    ("Revisions", "deployment_revisions"),
     ("Sharing", "deployment_sharing"),
     ("YAML", "deployment_yaml"),
 )

@@ -50,6 +50,7 @@ def detail(request: Request, name: str) -> HttpResponse:
         "version": version,
         "every": EVERY_WHILE_MOVING if moving else EVERY,
         "number": number,
+        "roll_back_to": _roll_back_to(deployment, standing, details),
         "diagnosis_facts": _diagnosis_facts(deployment, standing, details, changes, now),
         "steps": timeline,
         "stopped": deployment.desired_state != DesiredState.RUNNING,
@@ -111,6 +112,18 @@ def _changes(deployment: Deployment, standing: Standing) -> tuple[int, list[Chan
     if changes[0].after is not Phase.QUEUED and began < changes[0].at:
         changes.insert(0, Change(began, Phase.QUEUED))
     return shown, changes
+
+
+def _roll_back_to(deployment: Deployment, standing: Standing, details: Mapping[str, Any]) -> int | None:
+    """The newest earlier revision that serves, or did, while the present one fails; None when there is none."""
+    number = deployment.current.number  # type: ignore[union-attr]
+    if standing.phase is not Phase.FAILED or number == 1:
+        return None
+    serving = details.get("serving_revision") if standing.ready else None
+    if isinstance(serving, int) and serving < number:
+        return serving
+    served = deployment.transitions.filter(after=Phase.SERVING, revision__lt=number)
+    return served.order_by("-revision").values_list("revision", flat=True).first()
 
 
 def _diagnosis_facts(

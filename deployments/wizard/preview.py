@@ -13,7 +13,7 @@ from django import forms
 from django.http import QueryDict
 
 from console.presentation.widgets import ChoiceCards
-from deployments import changes, document, impact, masking, strategy, usual_times
+from deployments import changes, document, impact, masking, secret_changes, strategy, usual_times
 from deployments.changes import Change, Clash
 from deployments.context import RenderContext
 from deployments.impact import Impact, Situation, sentences
@@ -156,11 +156,10 @@ def clashes(work: Work) -> list[Clash]:
     begun = Revision.objects.filter(deployment=work.editing, number=work.draft.base_revision).first()
     if current is None or begun is None:
         return []
-    before, newest = begun.secret_values(), current.secret_values()
     return changes.three_way(
         begun.document,
         current.document,
         reading.to_mapping(reading.normal(work.sections)),
-        their_secrets=frozenset(name for name in newest if newest[name] != before.get(name)),
+        their_secrets=secret_changes.between(begun, current),
         my_secrets=frozenset(typed_secrets(work.draft)),
     )
