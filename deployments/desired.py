@@ -6,6 +6,7 @@ the hint is lost, the row is found by the next tick. The wizard, `manage.py appl
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -199,7 +200,7 @@ def delete(deployment: Deployment, *, author: User | None) -> None:
 
 
 def restart(deployment: Deployment, *, author: User | None, since: datetime | None) -> bool:
-    """Makes the replicas anew, as the current revision rolls out.
+    """Makes the replicas anew, in the way that is safe now.
 
     `since`: the last restart that this wish knows of, so that one that is sent twice restarts once. False when
     somebody restarted it after that, or when it is not meant to run.
@@ -210,6 +211,8 @@ def restart(deployment: Deployment, *, author: User | None, since: datetime | No
             return False
         locked.restarted_at = timezone.now()
         locked.save(update_fields=["restarted_at"])
+        chosen = strategy.of_restart(locked.spec, _facts(locked.endpoint), _serves(locked))
+        Revision.objects.filter(pk=locked.current.pk).update(strategy=chosen.strategy)  # type: ignore[union-attr]
         _queue(locked, author, locked.restarted_at)
     return True
 
@@ -261,8 +264,6 @@ def share(
     deployment: Deployment, mode: Sharing, organizations: Iterable[str], *, author: User | None
 ) -> Deployment:
     """Changes with whom it is shared, as a revision of its own; no pod notices."""
-    from dataclasses import replace
-
     current = deployment.current
     assert current is not None
     chosen = tuple(sorted(set(organizations))) if mode is Sharing.SELECTED else ()

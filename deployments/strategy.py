@@ -60,6 +60,11 @@ def choose(
     return _by_room(spec, facts)
 
 
+def of_restart(spec: DeploymentSpec, facts: ClusterFacts | None, running: bool) -> Choice:
+    """How replicas are made anew without another revision: as if every one of them changed."""
+    return choose(spec, spec, facts, running, secrets_change=True)
+
+
 def cannot_surge(spec: DeploymentSpec) -> str:
     """Why one more replica cannot start first, as a sentence; empty when it can."""
     kind = runs_as(spec)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from django.utils import timezone
 
 from console.models import User
 from deployments import desired
-from deployments.models import Deployment
+from deployments.facts import ClusterFacts, GpuNode
+from deployments.models import Cluster, Deployment, Observation, Revision
+from deployments.quantity import GIBI
 from deployments.reconciler import due
+from deployments.vocabulary import RolloutStrategy
 from tests.deployments.desired.test_revise import at_rest
 from tests.deployments.pages.world import spec
 
@@ -46,3 +51,18 @@ def test_what_is_not_meant_to_run_is_not_restarted(made: Deployment, author: Use
     wish(made, author=author)
     assert not desired.restart(made, author=author, since=None)
     assert Deployment.objects.get().restarted_at is None
+
+
+def test_it_rolls_out_in_the_way_that_is_safe_now(made: Deployment, author: User) -> None:
+    facts = ClusterFacts(
+        "v1.34.2",
+        gpu_nodes=(GpuNode("gpu-1", "", 80 * GIBI, 8, 5, cpu_free=64_000, memory_free=512 * GIBI),),
+    )
+    Cluster.objects.update(facts=facts.to_mapping())
+    Observation.objects.update(ready=1)
+    assert made.current.strategy == RolloutStrategy.REPLACE
+    desired.restart(made, author=author, since=None)
+    assert Revision.objects.get().strategy == RolloutStrategy.SURGE
+    Cluster.objects.update(facts=replace(facts, gpu_nodes=()).to_mapping())
+    desired.restart(made, author=author, since=Deployment.objects.get().restarted_at)
+    assert Revision.objects.get().strategy == RolloutStrategy.REPLACE
