@@ -87,6 +87,8 @@ def _step(pod: Pod, main: ContainerStatus | None, seen: Seen) -> tuple[Phase, st
     if scheduled is None or scheduled.status != "True":
         return Phase.SCHEDULING, "Waiting for a node", pod.metadata.creation_timestamp
     if main is not None and main.state and main.state.running:
+        if starting := containers.first_answer_due(pod, main):
+            return Phase.LOADING, "Starting", starting
         if main.started:
             return Phase.LOADING, "Not answering", ready.last_transition_time if ready else None
         return Phase.LOADING, "Loading weights", main.state.running.started_at

@@ -201,6 +201,9 @@ def _rolling_out(look: Look) -> _Said | None:
         sentence = look.seen.refusal.sentence
     elif look.workload is None:
         sentence = f"{_ready(look)} Their workload is not there: Slipway writes it again."
+    elif not look.pods_tell:
+        # What is ready belongs to the revision before, whatever its own workload calls present.
+        sentence = f"Revision {look.seen.revision} is being written to the cluster. {_ready(look)}"
     elif look.is_updating:
         sentence = f"{look.ready_current} of {_replicas(look.wanted)} ready at revision {look.seen.revision}."
     else:
@@ -209,7 +212,7 @@ def _rolling_out(look: Look) -> _Said | None:
     if look.is_updating or (changing and look.seen.last_phase in _UP):
         return Phase.UPDATING, f"{sentence}{coming}", "", "updating"
     if look.seen.last_phase in (Phase.SERVING, Phase.DEGRADED):
-        finding = next(iter(merged(look.findings())), None)
+        finding = _passing(look)
         because = f" {finding.sentence}" if finding else coming
         return Phase.DEGRADED, f"{sentence}{because}", finding.remedy if finding else "", "degraded"
     return Phase.LOADING, f"{sentence}{coming}", "", "loading"
@@ -226,7 +229,7 @@ def _coming_up(look: Look) -> _Said:
         return Phase.UPDATING if up else Phase.QUEUED, sentence, "", "writing"
     waiting = [replica for replica in look.current if not replica.is_ready]
     furthest = max(waiting, key=lambda replica: ROLLOUT_STEPS.index(replica.step), default=None)
-    finding = next(iter(merged(look.findings())), None)
+    finding = _passing(look)
     if furthest is None:
         if finding is not None:
             return Phase.UPDATING if up else Phase.QUEUED, finding.sentence, finding.remedy, finding.code
@@ -237,10 +240,11 @@ def _coming_up(look: Look) -> _Said:
     phase = Phase.LOADING if furthest.step is Phase.SERVING else furthest.step
     if finding is not None:
         return phase, finding.sentence, finding.remedy, finding.code
-    sentence = f"{furthest.status.label} since {furthest.since:%H:%M:%S} UTC." if furthest.since else ""
+    since = f" since {furthest.since:%H:%M:%S} UTC" if furthest.since else ""
+    sentence = f"{furthest.status.label}{since}."
     if phase is Phase.PULLING:
         sentence += " An engine's image takes 10 to 25 GB."
-    return phase, sentence.strip(), "", phase.value
+    return phase, sentence, "", phase.value
 
 
 _RULES: tuple[Callable[[Look], _Said | None], ...] = (
@@ -254,6 +258,11 @@ _RULES: tuple[Callable[[Look], _Said | None], ...] = (
     _rolling_out,
     _coming_up,
 )
+
+
+def _passing(look: Look) -> Finding | None:
+    """The most important of what may still pass by itself."""
+    return next((finding for finding in merged(look.findings()) if not finding.quiet), None)
 
 
 def _coming(look: Look) -> str:

@@ -63,10 +63,28 @@ def find_in_container(
         return _crash(pod, status, ended, events, log, spec)
     ready = pod.condition("Ready")
     if status.started and not status.ready and ready is not None:
+        began = first_answer_due(pod, status)
+        if began is not None:
+            sentence = "The engine has not answered its health check since it started."
+            remedy = "Look at the log: it may wait for something that is not there."
+            return Finding(Rank.PROBE, "never-answered", sentence, remedy, began, PROBE_GRACE, quiet=True)
         sentence = "The engine runs, but does not answer its health check."
         remedy = "Look at the log; if it does not recover, the replica is restarted."
         return Finding(Rank.PROBE, "not-answering", sentence, remedy, ready.last_transition_time, PROBE_GRACE)
     return None
+
+
+def first_answer_due(pod: Pod, status: ContainerStatus) -> datetime | None:
+    """Since when a container that has no start-up probe is starting; None once it has answered, or with a probe.
+
+    Such a container counts as started at once: Dynamo's frontend is one.
+    """
+    container, ready = pod.container(status.name), pod.condition("Ready")
+    began = status.state.running.started_at if status.state and status.state.running else None
+    if container is None or container.startup_probe is not None or began is None:
+        return None
+    answered = ready is not None and (ready.last_transition_time or began) > began
+    return None if answered else began
 
 
 def startup_budget(container: Container | None) -> timedelta | None:

@@ -38,6 +38,8 @@ class Finding:
     since: datetime | None = None
     grace: timedelta = timedelta(0)
     """For so long it may still pass by itself; until then the rollout counts as moving."""
+    quiet: bool = False
+    """Nothing is said of it before its grace is over: it is what a start looks like."""
     replicas: tuple[str, ...] = ()
     """Names of the pods that it keeps from serving."""
 

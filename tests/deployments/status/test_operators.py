@@ -116,6 +116,22 @@ def test_a_frontend_alone_serves_nothing() -> None:
     assert lost.phase is Phase.FAILED
 
 
+def test_a_frontend_without_a_start_up_probe_gets_a_moment_to_answer() -> None:
+    def starting(seconds: float) -> dict[str, Any]:
+        made = frontend(ready=False, started=True, state=running(seconds))
+        made["spec"]["containers"][0].pop("startupProbe")
+        made["status"]["conditions"][1]["lastTransitionTime"] = ago(seconds + 5)
+        return made
+
+    of = graph(state="pending", ready="False")
+    early = judge(seen(of, starting(20), worker(**LOADING)), NOW)
+    assert early.phase is Phase.LOADING
+    assert early.sentence.startswith("Starting since")
+    assert early.replicas[0].label == "Starting"
+    late = judge(seen(of, starting(80), worker(**LOADING)), NOW)
+    assert (late.phase, late.code) == (Phase.FAILED, "never-answered")
+
+
 def test_pods_that_are_ready_before_their_operator_says_so_are_waited_for() -> None:
     of = graph(state="pending", ready="False", message=NOT_READY)
     just, long = [frontend(), worker()], [frontend(), worker()]

@@ -95,6 +95,13 @@ def test_a_new_revision_is_updating_until_every_replica_runs_it() -> None:
     assert phase_of(seen(pod(0, ready=True), new, revision=2, last_phase=Phase.UPDATING)) is Phase.SERVING
 
 
+def test_replicas_of_the_revision_before_are_never_told_as_those_of_a_new_one() -> None:
+    of = workload(2, revision=1)
+    status = judge(seen(READY, pod(1, ready=True), of=of, revision=2, last_phase=Phase.SERVING), NOW)
+    assert status.phase is Phase.UPDATING
+    assert status.sentence == "Revision 2 is being written to the cluster. 2 of 2 replicas ready."
+
+
 def test_a_revision_that_fails_while_the_old_one_serves_is_failed_and_says_so() -> None:
     old, new = pod(0, ready=True, hash=OLD), pod(1, state=waiting("ErrImagePull", "not found"), hash=NEW)
     status = judge(seen(old, new, revision=2, last_phase=Phase.UPDATING), NOW)
