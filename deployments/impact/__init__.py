@@ -60,10 +60,14 @@ def impact(
         return Impact(Tone.WARN, title, (*sentences.replaced(old, now), *scaled), objects, restarts=True)
     if not any(change.restarts for change in objects):
         return Impact(Tone.GOOD, "No pod restarts", (*scaled, *grown), objects, restarts=False)
+    if now.kept:
+        title = "No pod that serves restarts"
+        lines = (sentences.serves_already(now), *scaled, *grown)
+        return Impact(Tone.GOOD, title, lines, objects, restarts=False)
     title, tone = sentences.restart(new, choice.strategy, now)
-    lines = (
+    about = (
         ("Order", sentences.order(new, choice.strategy, now)),
         ("Capacity meanwhile", sentences.capacity(new, choice.strategy, now)),
         ("Spare GPU", sentences.spare(new, now.facts)),
     )
-    return Impact(tone, title, (*lines, *scaled, *grown), objects, restarts=True)
+    return Impact(tone, title, (*about, *scaled, *grown), objects, restarts=True)

@@ -32,6 +32,8 @@ class Situation:
     """What a replica usually takes from being scheduled to being ready; None: never measured."""
     rollouts: int = 0
     """How many rollouts that was measured over."""
+    kept: int = 0
+    """An earlier revision whose replicas serve and are what is wanted again; 0: there is none."""
 
 
 def restart(spec: DeploymentSpec, how: RolloutStrategy, now: Situation) -> tuple[str, Tone]:
@@ -44,6 +46,14 @@ def restart(spec: DeploymentSpec, how: RolloutStrategy, now: Situation) -> tuple
     if now.replicas <= 1:
         return f"{title}, and nothing serves meanwhile", Tone.WARN
     return title if strategy.runs_as(spec) == GRAPH else f"{title}, one after the other", Tone.WARN
+
+
+def serves_already(now: Situation) -> Line:
+    """Why a way back to what serves restarts nothing that serves."""
+    return (
+        "Order",
+        f"The replicas of revision {now.kept} are what is wanted again: they serve on. Those of later revisions go.",
+    )
 
 
 def replaced(old: DeploymentSpec, now: Situation) -> list[Line]:

@@ -49,6 +49,7 @@ def _sections(spec: DeploymentSpec, model: str) -> list[tuple[str, Facts]]:
                 ("Description", spec.description),
                 ("Model", model),
                 ("Endpoint", spec.endpoint),
+                *portrait.sharing(spec),
             ],
         ),
         ("Engine", portrait.engine(spec)),
@@ -63,7 +64,6 @@ def _sections(spec: DeploymentSpec, model: str) -> list[tuple[str, Facts]]:
         ("Scaling and rollout", [*portrait.scaling(spec.autoscaling), *portrait.change(spec)]),
         ("Rate limits", _limits(spec)),
         ("Price", _price(spec)),
-        ("Sharing", portrait.sharing(spec)),
     ]
 
 

@@ -15,8 +15,9 @@ from django.views.decorators.http import require_safe
 
 from console.access import Permission, requires
 from console.http import Request, page
-from deployments import changes, outcomes, secret_changes
+from deployments import changes, document, outcomes, secret_changes
 from deployments.changes import Change
+from deployments.document import InvalidDocument
 from deployments.models import Deployment, Revision, Transition
 from deployments.outcomes import Outcome, Seen
 from deployments.standing import Standing, observation_of
@@ -208,8 +209,12 @@ def _differences(old: Revision, new: Revision) -> list[Change]:
 
 
 def _yaml(revision: Revision) -> str:
-    text: str = yaml.safe_dump(revision.document, sort_keys=False, allow_unicode=True, width=100)
-    return text
+    """The document in its usual order; one that this version cannot read, as it is stored."""
+    try:
+        return document.write(revision.spec)
+    except InvalidDocument:
+        text: str = yaml.safe_dump(revision.document, sort_keys=False, allow_unicode=True, width=100)
+        return text
 
 
 def _diff(old: Revision, new: Revision) -> str:

@@ -146,7 +146,7 @@ def _fit(work: Work, spec: DeploymentSpec, preflight: Preflight) -> dict[str, An
         return {
             "tone": Tone.GOOD,
             "title": "No new replica has to start",
-            "note": f"The running replicas are replaced in place. {free} {name} stay free on {where}.",
+            "note": f"As many as are wanted run already. {free} {name} stay free on {where}.",
             "nodes": _nodes(preflight.berths),
         }
     enough = preflight.placed >= wanted

@@ -107,6 +107,7 @@ def of(work: Work, spec: DeploymentSpec) -> Preview | None:
         before = []
     after = render(spec, context(spec, None))
     found = changes.between(current.document, document.to_mapping(spec), new_secrets)
+    now = replace(now, kept=_serves_already(work, spec))
     return Preview(
         changes=[*weights, *found],
         impact=impact.impact(before, after, old, spec, choice, now),
@@ -135,6 +136,29 @@ def situation(work: Work) -> Situation:
         start=usual_times.start_of(times),
         rollouts=rollouts,
     )
+
+
+def _serves_already(work: Work, spec: DeploymentSpec) -> int:
+    """The earlier revision whose replicas serve while the newest does not, where they are what is wanted; else 0."""
+    deployment = work.editing
+    current = deployment.current if deployment else None
+    seen = getattr(deployment, "observation", None)
+    if deployment is None or current is None or seen is None or not seen.ready:
+        return 0
+    number = (seen.details or {}).get("serving_revision")
+    if not isinstance(number, int) or number >= current.number:
+        return 0
+    if deployment.restarted_at and deployment.restarted_at > current.created_at:
+        return 0
+    earlier = work.restores
+    if earlier is None or earlier.number != number:
+        earlier = Revision.objects.filter(deployment=deployment, number=number).first()
+    if earlier is None or strategy.pods_change(earlier.spec, spec):
+        return 0
+    values = {**work.stored_secrets(), **typed_secrets(work.draft)}
+    had = earlier.secret_values()
+    same_secrets = all(values.get(name) == had.get(name) for name in spec.secret_names)
+    return number if same_secrets and earlier.model_source.same_weights(work.source) else 0
 
 
 def secrets_that_change(work: Work, spec: DeploymentSpec) -> frozenset[str]:

@@ -144,6 +144,12 @@ def test_where_nothing_serves_nothing_is_lost() -> None:
     assert line(found, "Capacity meanwhile") == "Nothing serves now, so nothing is lost."
 
 
+def test_a_way_back_to_what_serves_restarts_nothing_that_serves() -> None:
+    found = of(NEW_TAG, now=replace(NOW, kept=3))
+    assert (found.title, found.tone, found.restarts) == ("No pod that serves restarts", Tone.GOOD, False)
+    assert line(found, "Order").startswith("The replicas of revision 3 are what is wanted again")
+
+
 def test_a_stopped_deployment_has_no_pods_to_restart() -> None:
     found = of(NEW_TAG, now=replace(NOW, stopped=True))
     assert (found.title, found.restarts) == ("It is stopped: nothing runs before it is started", False)

@@ -12,7 +12,7 @@ from django.urls import reverse
 from console.access import Role
 from console.models import Organization
 from deployments import desired
-from deployments.models import CatalogModel, Deployment, Draft, Revision
+from deployments.models import CatalogModel, Deployment, Draft, Observation, Revision
 from deployments.spec import Pricing, SharingSpec
 from deployments.vocabulary import DesiredState, Sharing
 from tests.deployments.wizard.conftest import person, variables
@@ -72,6 +72,16 @@ def test_it_leads_to_the_review_and_saves_a_new_revision(web: Client, deployment
     assert (saved.number, saved.note) == (3, "Roll back to revision 1")
     assert saved.spec == replace(first.spec, engine=replace(first.spec.engine, volume="60Gi"))
     assert saved.secret_values() == {"TOKEN": "hush-one"}
+
+
+def test_a_way_back_to_what_still_serves_restarts_nothing(web: Client, deployment: Deployment) -> None:
+    Observation.objects.update(ready=1, wanted=1, details={"serving_revision": 1})
+    review = web.post(ROLL_BACK, {"terms": "back"}).url
+    assert "No pod that serves restarts" in text(web.get(review))
+    web.post(
+        review.replace("review", "environment"), variables({"name": "TOKEN", "secret": "on", "value": "x"})
+    )
+    assert "1 replica restarts" in text(web.get(review))
 
 
 def test_todays_terms_can_stay(web: Client, deployment: Deployment) -> None:
