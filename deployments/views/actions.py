@@ -1,60 +1,65 @@
-"""Stop, start, delete, look again: each is asked about on a page of its own, and done by a POST.
+"""Stop, start, restart, look again: each is asked about on a page of its own, and done by a POST.
 
-The same page is loaded into a dialog where scripts run.
+The same page is loaded into a dialog where scripts run. What is sent twice is done once. Deleting is in removal.py.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
+from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from console.access import Permission, requires
-from console.http import Request, page
-from deployments import desired, gpus
+from console.http import Request
+from deployments import desired, gpus, strategy, usual_times
+from deployments.facts import ClusterFacts
+from deployments.impact import Situation, sentences
 from deployments.models import Deployment
+from deployments.moments import moment_of
 from deployments.standing import Standing
 from deployments.views.frame import find
-from deployments.views.rollout import shared_names
-from deployments.vocabulary import DesiredState, Sharing
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked before an action is taken."""
-
-    title: str
-    impact: tuple[str, ...]
-    submit: str
-    keep: str
-    danger: bool = False
+from deployments.views.questions import Question, ask, leaving
+from deployments.views.removal import loses
+from deployments.vocabulary import DesiredState
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.DEPLOY)
 def stop(request: Request, name: str) -> HttpResponse:
     deployment, standing, _ = find(request, name)
+    if back := leaving(request, deployment):
+        return back
+    if request.method == "POST":
+        if deployment.desired_state != DesiredState.STOPPED:
+            desired.stop(deployment, author=request.user)
+            messages.success(request, f"{name} is being stopped.")
+        return redirect("deployment_detail", name)
     question = Question(
         title=f"Stop {name}?",
         impact=(
-            *_loses(deployment, standing),
+            *loses(deployment, standing),
             "Configuration, sharing, prices and volumes are kept. Start brings it back.",
         ),
         submit="Stop deployment",
         keep="Keep it running",
     )
-    return _ask_or_do(request, deployment, question, desired.stop, f"{name} is being stopped.")
+    return ask(request, deployment, question)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.DEPLOY)
 def start(request: Request, name: str) -> HttpResponse:
     deployment, _, _ = find(request, name)
+    if back := leaving(request, deployment):
+        return back
+    if request.method == "POST":
+        if deployment.desired_state != DesiredState.RUNNING:
+            desired.start(deployment, author=request.user)
+            messages.success(request, f"{name} is being started.")
+        return redirect("deployment_detail", name)
     spec = deployment.spec
-    wanted = spec.autoscaling.min_replicas if spec.autoscaling.enabled else spec.engine.replicas
-    need = gpus.count(wanted * spec.resources.gpu.count, spec.resources.gpu.product)
+    wanted = sum(group.replicas for group in spec.groups)
+    need = gpus.count(sum(group.replicas * group.gpus for group in spec.groups), spec.resources.gpu.product)
     number, cluster = deployment.current.number, deployment.endpoint.cluster  # type: ignore[union-attr]
     starts = "1 replica starts" if wanted == 1 else f"{wanted} replicas start"
     question = Question(
@@ -66,26 +71,61 @@ def start(request: Request, name: str) -> HttpResponse:
         submit="Start deployment",
         keep="Leave it stopped",
     )
-    return _ask_or_do(request, deployment, question, desired.start, f"{name} is being started.")
+    return ask(request, deployment, question)
+
+
+class Since(forms.Form):
+    """The last restart that the page knew of."""
+
+    since = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.DEPLOY)
-def delete(request: Request, name: str) -> HttpResponse:
+def restart(request: Request, name: str) -> HttpResponse:
+    """Every replica anew, with the settings that it has. A second answer to the same question does nothing more."""
     deployment, standing, _ = find(request, name)
-    question = Question(
-        title=f"Delete {name}?",
-        impact=(
-            *_loses(deployment, standing),
-            "Its route, autoscaler, workload, services, secrets and volumes leave the cluster, then the record goes.",
-            "This cannot be undone. Stop keeps the configuration instead.",
-        ),
-        submit="Delete deployment",
-        keep="Keep it",
-        danger=True,
+    if back := leaving(request, deployment):
+        return back
+    if deployment.desired_state != DesiredState.RUNNING:
+        messages.info(request, f"{name} is stopped, so nothing can be restarted. Start it instead.")
+        return redirect("deployment_detail", name)
+    if request.method == "POST":
+        since = moment_of(request.POST.get("since", ""))
+        if desired.restart(deployment, author=request.user, since=since):
+            messages.success(request, f"The replicas of {name} are being restarted.")
+        elif deployment.restarted_at != since:
+            messages.info(request, f"{name} was restarted already since you were asked.")
+        return redirect("deployment_detail", name)
+    known = deployment.restarted_at.isoformat() if deployment.restarted_at else ""
+    return ask(request, deployment, _restart_of(deployment, standing), Since(initial={"since": known}))
+
+
+def _restart_of(deployment: Deployment, standing: Standing) -> Question:
+    spec, raw = deployment.spec, deployment.endpoint.cluster.facts
+    facts = ClusterFacts.from_mapping(raw) if raw else None
+    times, rollouts = usual_times.of(deployment)
+    now = Situation(
+        replicas=standing.wanted or sum(group.replicas for group in spec.groups),
+        ready=standing.ready,
+        facts=facts,
+        start=usual_times.start_of(times),
+        rollouts=rollouts,
     )
-    done = f"{name} is being deleted. It leaves this list when nothing of it is left in the cluster."
-    return _ask_or_do(request, deployment, question, desired.delete, done, to="deployment_list")
+    choice = strategy.of_restart(spec, facts, running=standing.ready > 0)
+    title, _ = sentences.restart(spec, choice.strategy, now)
+    number = deployment.current.number  # type: ignore[union-attr]
+    return Question(
+        title=f"Restart {deployment.name}?",
+        impact=(f"{title}. All settings stay as revision {number} says.",),
+        facts=(
+            ("Order", sentences.order(spec, choice.strategy, now)),
+            ("Capacity meanwhile", sentences.capacity(spec, choice.strategy, now)),
+            ("How", f"{choice.strategy.label}. {choice.reason}"),
+        ),
+        submit="Restart replicas",
+        keep="Leave them running",
+    )
 
 
 @require_POST
@@ -96,40 +136,3 @@ def look_again(request: Request, name: str) -> HttpResponse:
     desired.look_again(deployment)
     messages.info(request, f"{name} is looked at again now.")
     return redirect("deployment_detail", name)
-
-
-def _ask_or_do(
-    request: Request,
-    deployment: Deployment,
-    question: Question,
-    do: Callable[..., None],
-    done: str,
-    *,
-    to: str = "deployment_detail",
-) -> HttpResponse:
-    if deployment.desired_state == DesiredState.DELETED:
-        messages.info(request, f"{deployment.name} is being deleted already.")
-        return redirect("deployment_list")
-    if request.method == "POST":
-        do(deployment, author=request.user)
-        messages.success(request, done)
-        return redirect(to) if to == "deployment_list" else redirect(to, deployment.name)
-    context = {"deployment": deployment, "question": question, "address": request.path}
-    return page(request, "deployments/confirm.html", context, fragment="question")
-
-
-def _loses(deployment: Deployment, standing: Standing) -> tuple[str, ...]:
-    """Who loses it, and what becomes free."""
-    names = deployment.shared_with  # type: ignore[attr-defined]
-    if deployment.sharing == Sharing.ALL:
-        who = "All organisations lose it at once."
-    elif names:
-        who = f"{shared_names(deployment)} lose{'s' if len(names) == 1 else ''} it at once."
-    else:
-        who = "It is shared with nobody, so no organisation loses it."
-    gpu = deployment.spec.resources.gpu
-    count = standing.wanted * gpu.count
-    if not count:
-        return (who,)
-    units = gpus.count(count, gpu.product) if gpu.product else f"{count} GPU{'' if count == 1 else 's'}"
-    return who, f"{units} on {deployment.endpoint.cluster.name} become{'s' if count == 1 else ''} free."

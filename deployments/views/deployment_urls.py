@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from deployments.views import actions, configuration, deployments, documents, logs, revisions, rollout, sharing
+from deployments.views import (
+    actions,
+    configuration,
+    deployments,
+    documents,
+    drift,
+    logs,
+    removal,
+    revisions,
+    rollout,
+    sharing,
+)
 
 urlpatterns = [
     path("deployments/", deployments.listed, name="deployment_list"),
@@ -25,6 +36,10 @@ urlpatterns = [
     path("deployments/<slug:name>/yaml/document/", documents.download, name="deployment_download"),
     path("deployments/<slug:name>/stop/", actions.stop, name="deployment_stop"),
     path("deployments/<slug:name>/start/", actions.start, name="deployment_start"),
-    path("deployments/<slug:name>/delete/", actions.delete, name="deployment_delete"),
+    path("deployments/<slug:name>/delete/", removal.delete, name="deployment_delete"),
+    path("deployments/<slug:name>/abandon/", removal.abandon, name="deployment_abandon"),
+    path("deployments/<slug:name>/restart/", actions.restart, name="deployment_restart"),
+    path("deployments/<slug:name>/drift/", drift.policy, name="deployment_drift"),
+    path("deployments/<slug:name>/drift/repair/", drift.repair, name="deployment_repair"),
     path("deployments/<slug:name>/look-again/", actions.look_again, name="deployment_look_again"),
 ]

@@ -7,19 +7,20 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpResponse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.views.decorators.http import require_safe
 
 from console.access import Permission, requires
 from console.http import Request, page
 from console.presentation import figures, times
-from deployments import gpus, log_reading, naming, usual_times
+from deployments import gpus, leftovers, log_reading, naming, usual_times
 from deployments.listing import shared_text
 from deployments.models import Deployment
+from deployments.moments import moment_of
 from deployments.spec import DeploymentSpec
 from deployments.standing import Standing, observation_of
 from deployments.timeline import Change, spent, steps
+from deployments.views import drift, scaling
 from deployments.views.frame import find, head
 from deployments.vocabulary import DesiredState, Phase, Sharing, TlsMode, Tone
 
@@ -35,7 +36,7 @@ LINES_SHOWN = 8
 def detail(request: Request, name: str) -> HttpResponse:
     """A poll of a deployment at rest, of which nothing has changed, is answered with 204."""
     deployment, standing, now = find(request, name)
-    version = _version(deployment, standing)
+    version = _version(deployment, standing, now)
     moving = standing.phase.is_moving
     if request.htmx and not moving and request.headers.get("X-Seen") == version:
         return HttpResponse(status=204)
@@ -58,6 +59,11 @@ def detail(request: Request, name: str) -> HttpResponse:
         "rollouts": rollouts if any(step.expected for step in timeline) else 0,
         "replicas": replicas,
         "roles": any(replica["role"] for replica in replicas),
+        "scaling": scaling.card(spec, details, now)
+        if deployment.desired_state == DesiredState.RUNNING
+        else None,
+        "drift": drift.notice(deployment),
+        "gone": leftovers.is_gone(deployment.endpoint.cluster, now),
         "remarks": details.get("remarks") or [],
         "events": list(_events(details)),
         "events_shown": EVENTS_SHOWN,
@@ -69,7 +75,7 @@ def detail(request: Request, name: str) -> HttpResponse:
     return page(request, "deployments/detail.html", context, fragment="live")
 
 
-def _version(deployment: Deployment, standing: Standing) -> str:
+def _version(deployment: Deployment, standing: Standing, now: datetime) -> str:
     """Stands for everything that the page shows, save the passing of time."""
     seen = observation_of(deployment)
     parts = [
@@ -82,6 +88,8 @@ def _version(deployment: Deployment, standing: Standing) -> str:
         deployment.desired_state,
         deployment.attempts,
         seen.details,
+        deployment.drift,
+        leftovers.is_gone(deployment.endpoint.cluster, now),
         deployment.shared_with,  # type: ignore[attr-defined]
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
@@ -149,7 +157,7 @@ def _diagnosis_facts(
         facts.append(("Attempts", f"{deployment.attempts}{following}"))
     worst = next((event for event in details.get("events") or [] if event.get("warning")), None)
     if worst:
-        at = _moment(worst.get("at"))
+        at = moment_of(worst.get("at"))
         facts.append(
             (
                 "Evidence",
@@ -175,7 +183,7 @@ def _replicas(details: Mapping[str, Any], spec: DeploymentSpec) -> Iterator[dict
             "node": replica.get("node", ""),
             "restarts": replica.get("restarts", 0),
             "revision": replica.get("revision"),
-            "since": _moment(replica.get("since")),
+            "since": moment_of(replica.get("since")),
             "gpus": gpus.count(replica.get("gpus", gpu.count), gpu.product),
             "role": "Extra" if replica.get("extra") else str(replica.get("role") or "").capitalize(),
         }
@@ -183,7 +191,7 @@ def _replicas(details: Mapping[str, Any], spec: DeploymentSpec) -> Iterator[dict
 
 def _events(details: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for event in details.get("events") or []:
-        yield {**event, "at": _moment(event.get("at")), "times": event.get("times") or 1}
+        yield {**event, "at": moment_of(event.get("at")), "times": event.get("times") or 1}
 
 
 def _rollout_facts(deployment: Deployment, now: datetime) -> list[tuple[str, str]]:
@@ -247,15 +255,6 @@ def _limit(limit: Any) -> str:
         f"{limit.requests_per_minute:,} requests/min" if limit.requests_per_minute else "",
     ]
     return ", ".join(part for part in parts if part)
-
-
-def _moment(text: object) -> datetime | None:
-    """A moment out of stored details; what is not one is nothing."""
-    try:
-        at = datetime.fromisoformat(str(text)) if text else None
-    except ValueError:
-        return None
-    return timezone.make_aware(at) if at is not None and timezone.is_naive(at) else at
 
 
 def _clock(at: datetime | None, now: datetime) -> str:

@@ -11,7 +11,9 @@ from tests.deployments.pages import world
 pytestmark = pytest.mark.django_db
 
 READING = ["", "configuration/", "metrics/", "logs/", "sharing/", "yaml/", "yaml/document/"]
-ACTING = ["stop/", "start/", "delete/", "look-again/"]
+ACTING = [
+    *("stop/", "start/", "restart/", "delete/", "abandon/", "look-again/", "drift/", "drift/repair/"),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +35,8 @@ def test_only_those_who_deploy_may_act(part: str) -> None:
     assert world.signed_in(world.person(role=Role.VIEWER)).post(address).status_code == 403
     assert world.signed_in(world.tenant("bea@acme.example", "acme")).post(address).status_code == 404
     assert Deployment.objects.get().desired_state == DesiredState.RUNNING
-    assert world.signed_in(world.person("op@example.com", Role.OPERATOR)).post(address).status_code == 302
+    operator = world.signed_in(world.person("op@example.com", Role.OPERATOR))
+    assert operator.post(address, {"name": "chat", "policy": "leave"}).status_code == 302
 
 
 def test_only_those_who_share_may_change_sharing() -> None:
@@ -51,7 +54,15 @@ def test_import_is_for_those_who_deploy() -> None:
 @pytest.mark.parametrize("address", ["/deployments/", "/deployments/chat/"])
 def test_a_viewer_sees_no_action(address: str) -> None:
     page = world.signed_in(world.person(role=Role.VIEWER)).get(address).content.decode()
-    for action in ("Edit configuration", "Manage sharing", "Stop", "Delete", "Import YAML", "Look again"):
+    for action in (
+        "Edit configuration",
+        "Manage sharing",
+        "Stop",
+        "Restart",
+        "Delete",
+        "Import YAML",
+        "Look again",
+    ):
         assert action not in page
 
 
@@ -62,8 +73,11 @@ def test_what_does_not_exist_is_not_found(web: Client) -> None:
 
 @pytest.mark.parametrize("part", ACTING)
 def test_nothing_is_changed_by_reading(web: Client, part: str) -> None:
-    assert web.get(f"/deployments/chat/{part}").status_code == (405 if part == "look-again/" else 200)
-    assert Deployment.objects.get().desired_state == DesiredState.RUNNING
+    before = Deployment.objects.values().get()
+    only_by_post, sent_away = ("look-again/", "drift/repair/"), ("abandon/",)
+    expected = 405 if part in only_by_post else 302 if part in sent_away else 200
+    assert web.get(f"/deployments/chat/{part}").status_code == expected
+    assert Deployment.objects.values().get() == before
 
 
 def test_a_post_needs_its_token() -> None:

@@ -1,10 +1,13 @@
-"""Stop, start and delete say what they mean before they are done; look again forgets a refusal."""
+"""Stop, start and restart say what they mean before they are done; look again forgets a refusal."""
 
+from dataclasses import replace
+
+import pytest
 from django.test import Client
 
+from deployments import desired
 from deployments.models import Deployment
-from deployments.spec import Gpu, Resources
-from deployments.vocabulary import DesiredState, Phase, Sharing
+from deployments.vocabulary import DesiredState, Phase
 from tests.deployments.pages import world
 
 
@@ -12,26 +15,9 @@ def state() -> str:
     return Deployment.objects.get().desired_state
 
 
-def test_delete_states_who_loses_it_and_what_becomes_free(web: Client) -> None:
-    gpu = Resources(gpu=Gpu(count=2, product="NVIDIA-H100-80GB-HBM3"))
-    world.deployment(wanted=2, resources=gpu, sharing=world.shared(Sharing.SELECTED, "acme", "globex"))
-    page = web.get("/deployments/chat/delete/").content.decode()
-    assert "Acme and Globex lose it at once." in page
-    assert "4 × H100 on fra-1 become free." in page
-    assert "cannot be undone" in page
-
-
-def test_delete_is_done_by_post_and_leads_to_the_list(web: Client) -> None:
-    world.deployment()
-    answer = web.post("/deployments/chat/delete/", follow=True)
-    assert answer.redirect_chain == [("/deployments/", 302)]
-    assert "chat is being deleted" in answer.content.decode()
-    assert state() == DesiredState.DELETED
-
-
 def test_one_that_is_being_deleted_takes_no_other_wish(web: Client, ada) -> None:
     world.deployment()
-    web.post("/deployments/chat/delete/")
+    web.post("/deployments/chat/delete/", {"name": "chat"})
     answer = web.post("/deployments/chat/stop/", follow=True)
     assert "is being deleted already" in answer.content.decode()
     assert state() == DesiredState.DELETED
@@ -59,6 +45,73 @@ def test_for_htmx_the_question_is_the_content_of_a_dialog(web: Client) -> None:
     assert "<html" not in part
     assert 'action="/deployments/chat/delete/"' in part
     assert "csrfmiddlewaretoken" in part
+
+
+@pytest.mark.parametrize(("action", "said"), [("stop", "is being stopped"), ("start", "is being started")])
+def test_sent_twice_it_is_done_and_said_once(web: Client, action: str, said: str) -> None:
+    made = world.deployment()
+    if action == "start":
+        desired.stop(made, author=None)
+    web.post(f"/deployments/chat/{action}/")
+    before = Deployment.objects.values().get()
+    page = web.post(f"/deployments/chat/{action}/", follow=True).content.decode()
+    assert page.count(said) == 1
+    assert Deployment.objects.values().get() == before
+
+
+def test_restart_says_which_replicas_in_which_order_and_what_is_missing_meanwhile(web: Client) -> None:
+    world.deployment(ready=2, wanted=2, engine=replace(world.spec().engine, replicas=2))
+    page = web.get("/deployments/chat/restart/").content.decode()
+    assert "2 replicas restart, one after the other. All settings stay as revision 1 says." in page
+    assert "md-chat-1, then md-chat-0. Each waits until the one before is ready." in page
+    assert "1 of 2 replicas is away at a time" in page
+    assert "Replace in place." in page
+
+
+def restarting(web: Client) -> dict[str, str]:
+    """The form as the page gives it."""
+    return {"since": web.get("/deployments/chat/restart/").context["form"]["since"].value()}
+
+
+def test_restart_is_done_by_post(web: Client, ada) -> None:
+    world.deployment()
+    answer = web.post("/deployments/chat/restart/", restarting(web), follow=True)
+    assert "The replicas of chat are being restarted." in answer.content.decode()
+    found = Deployment.objects.get()
+    assert found.restarted_at is not None
+    assert found.changed_by == ada
+
+
+def test_a_second_click_and_the_back_button_restart_nothing_more(web: Client) -> None:
+    world.deployment()
+    asked = restarting(web)
+    web.post("/deployments/chat/restart/", asked)
+    first = Deployment.objects.get().restarted_at
+    answer = web.post("/deployments/chat/restart/", asked, follow=True)
+    assert "was restarted already since you were asked" in answer.content.decode()
+    assert Deployment.objects.get().restarted_at == first
+    web.post("/deployments/chat/restart/", restarting(web))
+    assert Deployment.objects.get().restarted_at > first
+
+
+@pytest.mark.parametrize("since", ["", "yesterday", "2026-13-01", "9" * 500])
+def test_nonsense_about_the_last_restart_is_no_other_answer(web: Client, since: str) -> None:
+    world.deployment()
+    Deployment.objects.update(restarted_at=world.ago(minutes=5))
+    before = Deployment.objects.get().restarted_at
+    assert web.post("/deployments/chat/restart/", {"since": since}).status_code == 302
+    assert Deployment.objects.get().restarted_at == before
+
+
+def test_what_is_stopped_is_started_and_not_restarted(web: Client) -> None:
+    world.deployment(phase=Phase.STOPPED, ready=0, wanted=0)
+    for answer in (
+        web.get("/deployments/chat/restart/", follow=True),
+        web.post("/deployments/chat/restart/", follow=True),
+    ):
+        assert "chat is stopped, so nothing can be restarted. Start it instead." in answer.content.decode()
+    assert Deployment.objects.get().restarted_at is None
+    assert "Restart…" not in web.get("/deployments/chat/").content.decode()
 
 
 def test_look_again_forgets_the_refusal(web: Client) -> None:
