@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from deployments import ngc
 from deployments.context import Exposure, ModelSource
 from deployments.facts import ClusterFacts, GpuNode
 from deployments.memory import MemorySum, estimate
@@ -92,6 +93,7 @@ def check(
     `facts` is None while the cluster has not been reached.
     """
     around = around or Around()
+    spec = ngc.resolve(spec, source)
     items = [*check_place(spec, around), *check_settings(spec, source, around)]
     if facts is None:
         detail = "Free GPUs, storage and rights are unknown. Check the cluster's connection."

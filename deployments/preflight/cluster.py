@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from deployments.context import Exposure
+from deployments.context import ClusterOffers, Exposure
 from deployments.facts import ClusterFacts, GpuNode
 from deployments.memory import MemorySum
 from deployments.preflight.berths import Placement
 from deployments.preflight.items import Item, Step, blocker, passed, warning
 from deployments.quantity import show_bytes
+from deployments.scaling import is_operated, obstacle
 from deployments.spec import DeploymentSpec, PodGroup
 from deployments.vocabulary import Engine, NimRunner, Routing, TlsMode
 
@@ -176,15 +177,13 @@ def check_autoscaler(spec: DeploymentSpec, facts: ClusterFacts, prometheus_url: 
 
 def _keda(spec: DeploymentSpec, facts: ClusterFacts, prometheus_url: str) -> Iterator[Item]:
     """What an engine measures comes from Prometheus, through KEDA."""
-    metric = spec.autoscaling.metric.label.lower()
-    if not facts.addons.keda:
-        detail = f"It brings the engine's figures to the autoscaler. Install it, or do not scale by {metric}."
-        yield blocker("The cluster has no KEDA", detail, Step.AUTOSCALING)
-    if not prometheus_url:
-        detail = f"KEDA asks it for {metric}. Give its address to the cluster, or scale by CPU."
-        yield blocker("The cluster names no Prometheus", detail, Step.AUTOSCALING)
-    if facts.addons.keda and prometheus_url:
-        yield passed(f"KEDA asks {prometheus_url} for {metric}", Step.AUTOSCALING)
+    metric = spec.autoscaling.metric
+    offers = ClusterOffers(keda=facts.addons.keda, prometheus_url=prometheus_url)
+    reason = obstacle(metric, offers, operated=is_operated(spec))
+    if reason:
+        yield blocker(f"Nothing can scale by {metric.label.lower()} there", reason, Step.AUTOSCALING)
+    else:
+        yield passed(f"KEDA asks {prometheus_url} for {metric.label.lower()}", Step.AUTOSCALING)
 
 
 def check_route(facts: ClusterFacts, exposure: Exposure) -> Iterator[Item]:

@@ -91,9 +91,6 @@ def _nim(spec: DeploymentSpec, source: ModelSource) -> Iterator[Item]:
     elif image and not free and source.kind is SourceKind.HUGGING_FACE:
         detail = f"{image} brings its own model, and {source.reference} is not loaded. Check that they are the same."
         yield warning("The image decides which model is served", detail, Step.ENGINE)
-    if engine.arguments and not line.takes_arguments:
-        detail = "Set its variables instead, or choose a 2.x tag."
-        yield blocker("NIM 1.x takes no engine arguments", detail, Step.ENGINE)
     if not line.known:
         detail = "Variables and probes differ between 1.x and 2.x. It is taken for 2.x."
         yield warning(f"The tag “{engine.tag}” does not say which NIM it is", detail, Step.ENGINE)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from deployments import arguments, environment, quantity, vllm_flags
+from deployments import engine_arguments, environment, quantity, vllm_flags
 from deployments.context import ModelSource
 from deployments.memory import context_length, loading_memory
 from deployments.preflight.around import Around
@@ -31,8 +31,7 @@ _GATED: Final = ("meta-llama/", "google/gemma")
 def check_settings(spec: DeploymentSpec, source: ModelSource, around: Around) -> Iterator[Item]:
     yield from check_engine(spec, source, around)
     yield from _image(spec)
-    if spec.engine.kind is Engine.VLLM:
-        yield from _arguments(spec, source)
+    yield from _arguments(spec, source)
     yield from _context(spec, source)
     yield from _limits(spec)
     yield from _loading(spec, source)
@@ -58,15 +57,16 @@ def _image(spec: DeploymentSpec) -> Iterator[Item]:
 
 def _arguments(spec: DeploymentSpec, source: ModelSource) -> Iterator[Item]:
     gpus = spec.resources.gpu.count
-    verdicts = arguments.judge(spec.engine.arguments, gpus, source.sizing.attention_heads)
+    verdicts = engine_arguments.judge(spec.engine, gpus, source.sizing.attention_heads)
     for verdict in verdicts:
         if verdict.refused:
             yield blocker("An engine argument needs a change", verdict.why, Step.ENGINE)
         else:
             yield warning("Check an engine argument", verdict.why, Step.ENGINE)
     if not any(verdict.refused for verdict in verdicts):
-        yield passed("The engine arguments match the GPU count", Step.ENGINE)
-    yield from _flags(spec)
+        yield passed("The engine arguments are accepted", Step.ENGINE)
+    if spec.engine.kind is Engine.VLLM:
+        yield from _flags(spec)
 
 
 def _flags(spec: DeploymentSpec) -> Iterator[Item]:

@@ -58,8 +58,7 @@ def engine(kind: Engine, source: ModelSource, facts: ClusterFacts | None) -> dic
         "arguments": [],
     }
     if kind is Engine.NIM:
-        image = ngc.image_of(source)
-        tag = _tag_of(source) or ngc.newest_tag(image)
+        image, tag = nim_image(source)
         return {**common, "image": image, "tag": tag, "profile": "", "runner": NimRunner.PODS.value}
     if kind is Engine.DYNAMO:
         return {
@@ -70,6 +69,21 @@ def engine(kind: Engine, source: ModelSource, facts: ClusterFacts | None) -> dic
             "backend": DynamoBackend.VLLM.value,
         }
     return {**common, "image": document.DEFAULT_IMAGES[Engine.VLLM], "tag": document.DEFAULT_VLLM_TAG}
+
+
+def nim_image(source: ModelSource) -> tuple[str, str]:
+    """The image of an NGC source with its newest known tag; for a repository of Hugging Face one that serves any.
+
+    Both empty where no image is known: those that serve any model take no pinned revision.
+    """
+    image = ngc.image_of(source)
+    if image:
+        return image, _tag_of(source) or ngc.newest_tag(image)
+    if source.kind is not SourceKind.HUGGING_FACE or source.revision:
+        return "", ""
+    free = [known for known in ngc.KNOWN if ngc.is_model_free(known.image)]
+    newest = max(free, key=lambda known: ngc.line_of(known.tag).major)
+    return newest.image, newest.tag
 
 
 def dynamo_tag(facts: ClusterFacts | None) -> str:

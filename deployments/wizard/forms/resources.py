@@ -6,6 +6,7 @@ from console.presentation.widgets import ChoiceCards
 from deployments.facts import ClusterFacts
 from deployments.quantity import show_bytes
 from deployments.spec import GPU_RESOURCE
+from deployments.vocabulary import Engine
 from deployments.wizard import steps
 from deployments.wizard.forms.base import SectionForm, Typed, text_input
 from deployments.wizard.text import fit
@@ -26,7 +27,6 @@ class ResourcesForm(SectionForm):
     gpu_product = Typed(label="GPU model", widget=ChoiceCards)
     gpu_count = Typed(
         label="GPUs per replica",
-        help_text="Also sets the tensor parallel size, unless an argument says otherwise.",
         widget=text_input(inputmode="numeric"),
     )
     gpu_resource = Typed(
@@ -44,6 +44,7 @@ class ResourcesForm(SectionForm):
     )
 
     def prepare(self) -> None:
+        self._say_what_of()
         widget = self.fields["gpu_product"].widget
         assert isinstance(widget, ChoiceCards)
         products = free_and_total(self.work.facts)
@@ -56,6 +57,27 @@ class ResourcesForm(SectionForm):
             where = self.work.endpoint.cluster.name if self.work.endpoint else "this cluster"
             widget.choices = [*widget.choices, (chosen, short(chosen))]
             widget.facts[chosen] = [f"Not seen on {where}"]
+
+    def _say_what_of(self) -> None:
+        """What the numbers count for depends on the engine."""
+        engine = self.work.engine
+        self.fields["gpu_count"].help_text = _RULES[engine]
+        if engine is Engine.DYNAMO:
+            self.fields["gpu_count"].label = "GPUs per worker"
+
+    @property
+    def lede(self) -> str:
+        """For whom CPU and memory are; empty where every pod is a replica."""
+        if self.work.engine is not Engine.DYNAMO:
+            return ""
+        return "Of each worker. Dynamo's frontend takes no GPU and brings its own small amounts."
+
+
+_RULES = {
+    Engine.VLLM: "Also sets the tensor parallel size, unless an argument says otherwise.",
+    Engine.NIM: "Has to be as many as NIM's profile is made for.",
+    Engine.DYNAMO: "The model is split over them. Roles may have others, on the Engine page.",
+}
 
 
 def free_and_total(facts: ClusterFacts | None) -> dict[str, tuple[str, list[str]]]:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from deployments.context import ModelSource, SizingFacts
 from deployments.facts import Addons, ClusterFacts, GpuNode
-from deployments.ngc import newest_tag
+from deployments.ngc import is_model_free, line_of, newest_tag
 from deployments.quantity import GIBI
 from deployments.vocabulary import Engine, SourceKind
 from deployments.wizard import defaults, reading
@@ -87,6 +87,14 @@ def test_every_engines_settings_can_be_read(kind: Engine) -> None:
 def test_an_ngc_image_begins_with_nim_and_its_newest_known_tag(reference: str, image: str, tag: str) -> None:
     proposed = defaults.propose(ModelSource(reference, kind=SourceKind.NGC), None)["engine"]
     assert (proposed["kind"], proposed["image"], proposed["tag"]) == ("nim", image, tag)
+
+
+def test_a_nim_for_a_repository_begins_with_an_image_that_serves_any_model() -> None:
+    image, tag = defaults.nim_image(ModelSource("a/b"))
+    assert is_model_free(image)
+    assert line_of(tag).major == 2
+    assert defaults.nim_image(ModelSource("a/b", revision="abc")) == ("", "")
+    assert defaults.nim_image(ModelSource("s3://a/b", kind=SourceKind.OBJECT_STORAGE)) == ("", "")
 
 
 @pytest.mark.parametrize(

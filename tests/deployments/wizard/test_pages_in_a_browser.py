@@ -82,6 +82,36 @@ def test_limits_show_their_fields_when_switched_on(browse, at) -> None:
     expect(page.get_by_label("Tokens").first).to_be_visible()
 
 
+def test_another_engine_shows_its_fields_at_once_and_loses_nothing(browse, draft: Draft, at) -> None:
+    page = browse(at("engine"))
+    page.get_by_label("Arguments").fill("--seed 7")
+    page.get_by_role("radio", name="NVIDIA NIM").check()
+    expect(page.get_by_label("Profile")).to_be_visible()
+    expect(page.get_by_role("radio", name="NVIDIA NIM")).to_be_focused()
+    page.get_by_role("radio", name="NVIDIA Dynamo").check()
+    expect(page.locator("#id_image")).to_have_value("nvcr.io/nvidia/ai-dynamo/vllm-runtime")
+    page.get_by_role("radio", name="SGLang").check()
+    expect(page.locator("#id_image")).to_have_value("nvcr.io/nvidia/ai-dynamo/sglang-runtime")
+    expect(page.get_by_label("Prefill workers", exact=True)).to_be_hidden()
+    page.get_by_role("radio", name="Disaggregated").check()
+    expect(page.get_by_label("Prefill workers", exact=True)).to_be_visible()
+    expect(page.locator("#advice")).to_contain_text("The cluster has no Dynamo operator")
+    page.get_by_role("radio", name="vLLM").first.check()
+    expect(page.get_by_label("Arguments")).to_have_value("--seed 7")
+
+
+@pytest.mark.parametrize("kind", ["nim", "dynamo"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_fields_of_every_engine_are_in_order(browse, web: Client, at, kind: str, theme: str) -> None:
+    web.post(at("engine"), {"kind": kind, "shown": "vllm", "action": "fields"})
+    page = browse(at("engine"))
+    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    page.set_viewport_size({"width": 360, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    result = Axe().run(page)
+    assert result.violations_count == 0, result.generate_report()
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_no_page_has_an_accessibility_violation(browse, web: Client, at, theme: str) -> None:
     web.post(at("environment"), variables({"name": "HF_HOME", "value": "/x"}, {"name": "T", "secret": "on"}))

@@ -52,6 +52,7 @@ class NimFields(EngineFields):
             else "Of NVIDIA's registry, such as nvcr.io/nim/meta/llama-3.1-8b-instruct, or a mirror."
         )
         self.fields["image"].required = not image
+        self.fields["image"].widget.attrs["list"] = "nim-images"
         self.fields["tag"].help_text = self._tag_help(image)
         self.fields[
             "arguments"
@@ -65,6 +66,11 @@ class NimFields(EngineFields):
     def to_data(self, section: Any) -> dict[str, Any]:
         data = super().to_data(section)
         return data | {"runner": data["runner"] or NimRunner.PODS.value}
+
+    @property
+    def known(self) -> tuple[ngc.NimImage, ...]:
+        """Images to choose from; any other may be written."""
+        return ngc.KNOWN
 
     @property
     def key(self) -> KeyNote:
