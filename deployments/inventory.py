@@ -6,13 +6,13 @@ and storage classes are read only when the plan needs them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from deployments import naming
-from deployments.kube.client import Cluster as Connection
 from deployments.kube.kinds import AUTOSCALER, CLAIM, POD, STORAGE_CLASS, Kind, kind_of, owned_kinds
 from deployments.models import Deployment
+from deployments.patience import PatientConnection
 from deployments.plan import ObservedObject
 from deployments.plan.more import needs
 
@@ -21,13 +21,10 @@ _BY_DEPLOYMENT_ALONE = (POD, AUTOSCALER)
 
 
 def take(
-    cluster: Connection, deployment: Deployment, desired: Sequence[dict[str, Any]], hold: Callable[[], None]
+    cluster: PatientConnection, deployment: Deployment, desired: Sequence[dict[str, Any]]
 ) -> list[ObservedObject]:
-    """Everything with our labels, whatever else has the name of something wanted, and what the plan needs besides.
-
-    `hold` is called before every request, and may raise to end the work.
-    """
-    reader = _Reader(cluster, deployment, hold)
+    """Everything with our labels, whatever else has the name of something wanted, and what the plan needs besides."""
+    reader = _Reader(cluster, deployment)
     offers = deployment.endpoint.cluster.offers
     owned = owned_kinds(offers.dynamo_versions, nim_operator=offers.nim_operator, keda=offers.keda)
     found: list[ObservedObject] = []
@@ -50,25 +47,22 @@ def take(
 
 
 class _Reader:
-    def __init__(self, cluster: Connection, deployment: Deployment, hold: Callable[[], None]) -> None:
-        self._cluster, self._hold = cluster, hold
+    def __init__(self, cluster: PatientConnection, deployment: Deployment) -> None:
+        self._cluster = cluster
         self._namespace, self._name = deployment.endpoint.namespace, deployment.name
 
     def labelled(self, kind: Kind) -> Iterator[ObservedObject]:
-        self._hold()
         labels = naming.selector_text(self._name)
         if kind in _BY_DEPLOYMENT_ALONE:
             labels = f"{naming.DEPLOYMENT_LABEL}={naming.label_value(self._name)}"
-        for body in self._cluster.list(kind, dict[str, Any], namespace=self._namespace, labels=labels):
+        for body in self._cluster.list(kind, namespace=self._namespace, labels=labels):
             yield _observed(kind, body)
 
     def all(self, kind: Kind) -> Iterator[ObservedObject]:
-        self._hold()
-        for body in self._cluster.list(kind, dict[str, Any]):
+        for body in self._cluster.list(kind):
             yield _observed(kind, body)
 
     def named(self, kind: Kind, name: str) -> Iterator[ObservedObject]:
-        self._hold()
         body = self._cluster.get(kind, self._namespace, name)
         if body is not None:
             yield _observed(kind, body)

@@ -23,11 +23,11 @@ from deployments import drifting, inventory
 from deployments.connections import connect_to
 from deployments.document import InvalidDocument
 from deployments.kube import errors
-from deployments.kube.client import Cluster as Connection
 from deployments.kube.errors import KubeError, Retryable
 from deployments.kube.kinds import NIM_SERVICE, SCALED_OBJECT, kind_of
 from deployments.manifests import EngineNotOffered, render
 from deployments.models import Cluster, Deployment
+from deployments.patience import PatientConnection
 from deployments.plan import Change, ObservedObject, Plan, Refusal, plan
 from deployments.vocabulary import DesiredState, RolloutStrategy
 
@@ -44,6 +44,8 @@ RESYNC = timedelta(minutes=30)
 REFUSED_AGAIN = timedelta(minutes=5)
 #: Something is on its way out of the cluster.
 SOON = timedelta(seconds=1)
+#: What does not go for so long is held by somebody: it is looked at less often.
+LONG_WAIT, STILL_WAITING = timedelta(minutes=3), timedelta(seconds=15)
 #: A rollout with one replica more has its next step; the observer sees it sooner.
 ROLLING_AGAIN = timedelta(minutes=2)
 FIRST_RETRY, LONGEST_RETRY = 1.0, 300.0
@@ -152,8 +154,8 @@ def _look(deployment: Deployment, claim: _Claim) -> Outcome:
     """Steps 3 to 5, with every way in which they can end."""
     try:
         desired = _desired(deployment)
-        cluster = connect_to(deployment.endpoint.cluster)
-        observed = inventory.take(cluster, deployment, desired, claim.hold)
+        cluster = PatientConnection(connect_to(deployment.endpoint.cluster), claim.hold)
+        observed = inventory.take(cluster, deployment, desired)
         steps = plan(
             desired,
             observed,
@@ -172,7 +174,8 @@ def _look(deployment: Deployment, claim: _Claim) -> Outcome:
         return Outcome(REFUSED_AGAIN, refusal=_refusal(refusal, terminal=True))
     changed = steps.writes
     if steps.waiting_for:
-        return Outcome(SOON, changed=changed)
+        since = timezone.now() - deployment.changed_at
+        return Outcome(SOON if since < LONG_WAIT else STILL_WAITING, changed=changed)
     if deployment.desired_state == DesiredState.DELETED:
         return Outcome(SOON if changed else None, changed=changed)
     again = ROLLING_AGAIN if steps.is_rolling else RESYNC
@@ -200,7 +203,7 @@ def _was_whole(deployment: Deployment) -> bool:
     )
 
 
-def _carry_out(cluster: Connection, steps: Plan, deployment: Deployment, claim: _Claim) -> None:
+def _carry_out(cluster: PatientConnection, steps: Plan, deployment: Deployment, claim: _Claim) -> None:
     if not steps.writes:
         return
     # What is wanted may have changed while we looked.
@@ -209,20 +212,18 @@ def _carry_out(cluster: Connection, steps: Plan, deployment: Deployment, claim: 
         _release(claim)
         raise _ClaimLost
     for item in steps.prune_first:
-        _delete(cluster, item, claim)
+        _delete(cluster, item)
     for step in steps.apply:
-        claim.hold()
         cluster.apply(step.object, manager=step.manager)
         logger.info("%s: applied %s (%s)", deployment.name, step.object["kind"], step.why)
     for item in steps.orphan:
-        _delete(cluster, item, claim, propagation="Orphan")
+        _delete(cluster, item, propagation="Orphan")
         logger.info("%s: %s is made anew, its replicas stay", deployment.name, item.kind)
     for item in steps.prune:
-        _delete(cluster, item, claim)
+        _delete(cluster, item)
 
 
-def _delete(cluster: Connection, item: ObservedObject, claim: _Claim, propagation: str = "") -> None:
-    claim.hold()
+def _delete(cluster: PatientConnection, item: ObservedObject, propagation: str = "") -> None:
     how = propagation or ("Foreground" if item.kind in _FOREGROUND else "Background")
     cluster.delete(kind_of(item.body), item.namespace, item.name, uid=item.uid, propagation=how)
 

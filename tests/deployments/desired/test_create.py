@@ -121,6 +121,7 @@ def test_only_what_the_spec_asks_for_is_saved() -> None:
 def test_a_fault_at_any_step_leaves_nothing(
     step: str, after: bool, draft: Draft, sent: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """E1."""
     whole = getattr(desired, step)
 
     def broken(*arguments: Any) -> None:

@@ -87,6 +87,7 @@ def test_an_added_secret_needs_a_value_and_the_others_keep_theirs() -> None:
 
 @pytest.mark.django_db
 def test_somebody_elses_revision_is_a_conflict_that_saves_nothing() -> None:
+    """E13."""
     made = desired.create(spec(), author=None)
     change(made, spec(description="theirs"))
     with pytest.raises(Conflict, match="Revision 2 was saved meanwhile; this change began from revision 1"):
@@ -97,6 +98,7 @@ def test_somebody_elses_revision_is_a_conflict_that_saves_nothing() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_changes_at_once_one_is_saved_and_one_is_a_conflict() -> None:
+    """E13."""
     made = desired.create(spec(), author=None)
 
     def submit(words: str) -> Callable[[], Deployment]:
@@ -109,6 +111,7 @@ def test_of_two_changes_at_once_one_is_saved_and_one_is_a_conflict() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_an_edit_submitted_by_two_at_once_is_one_revision(draft: Draft) -> None:
+    """E13."""
     made = desired.create(spec(), author=None)
 
     def submit() -> Deployment:
@@ -150,6 +153,7 @@ def test_a_deployment_that_is_being_deleted_takes_no_revision() -> None:
 def test_a_fault_in_the_middle_leaves_the_old_revision(
     step: str, monkeypatch: pytest.MonkeyPatch, sent: list[int]
 ) -> None:
+    """E1."""
     made = desired.create(PRICED, author=None)
     sent.clear()
 

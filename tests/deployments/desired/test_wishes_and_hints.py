@@ -50,6 +50,7 @@ def test_stop_start_and_delete_change_the_wish_and_queue_it(made: Deployment, au
 def test_a_wish_that_is_already_so_changes_nothing(
     made: Deployment, state: DesiredState, author: User
 ) -> None:
+    """E13: a double click."""
     WISHES[state](made, author=None)
     at_rest(made)
     before = Deployment.objects.values().get()
@@ -106,6 +107,7 @@ def test_a_hint_is_sent_after_the_commit_and_only_then(
 
 @pytest.mark.django_db(transaction=True)
 def test_what_is_rolled_back_sends_no_hint(sent: list[int]) -> None:
+    """E1: before the commit."""
     with transaction.atomic():
         desired.create(spec(), author=None)
         transaction.set_rollback(True)
@@ -117,6 +119,8 @@ def test_what_is_rolled_back_sends_no_hint(sent: list[int]) -> None:
 def test_without_a_broker_the_change_is_saved_and_found_by_the_tick(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """E1."""
+
     def dead(*arguments: object, **options: object) -> None:
         raise ConnectionRefusedError("redis://:a-password@valkey:6379")
 

@@ -50,6 +50,7 @@ def test_a_look_that_is_not_due_does_nothing(world: World) -> None:
 
 
 def test_a_deployment_that_another_worker_holds_is_left_to_it(world: World) -> None:
+    """E3."""
     deployment = world.create()
     Deployment.objects.update(claimed_until=timezone.now() + timedelta(seconds=30))
     assert reconcile(deployment.pk) is None
@@ -101,6 +102,7 @@ def test_no_secret_stands_anywhere_but_in_the_secret(world: World) -> None:
     ],
 )
 def test_an_edit_by_somebody_else_is_repaired(world: World, title: str, patch: dict[str, Any]) -> None:
+    """E11."""
     deployment = world.create(world.spec(secret=True))
     world.rest(deployment)
     before = world.state()
@@ -112,6 +114,7 @@ def test_an_edit_by_somebody_else_is_repaired(world: World, title: str, patch: d
 
 @pytest.mark.parametrize("title", [WORKLOAD, "Service/md-chat", "Secret/md-chat--env", "Ingress/md-chat"])
 def test_an_object_that_somebody_deleted_is_made_again(world: World, title: str) -> None:
+    """E11."""
     deployment = world.create(world.spec(secret=True))
     world.rest(deployment)
     before = world.state()
@@ -121,6 +124,7 @@ def test_an_object_that_somebody_deleted_is_made_again(world: World, title: str)
 
 
 def test_what_somebody_else_made_under_our_name_is_refused_and_untouched(world: World) -> None:
+    """E8."""
     world.make("Service/md-chat", {"spec": {"ports": [{"port": 1}]}})
     before = world.objects()
     deployment = world.create()
@@ -205,6 +209,7 @@ def test_objects_of_others_survive_the_deletion(world: World) -> None:
 def test_a_wish_that_comes_while_a_worker_is_busy_is_not_lost(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """E3."""
     from deployments import reconciler
 
     deployment = world.create()
@@ -224,6 +229,7 @@ def test_a_wish_that_comes_while_a_worker_is_busy_is_not_lost(
 def test_a_wish_that_comes_between_reading_and_writing_stops_the_writing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """E3."""
     from deployments import reconciler
 
     deployment = world.create()
@@ -242,6 +248,7 @@ def test_a_wish_that_comes_between_reading_and_writing_stops_the_writing(
 
 
 def test_a_claim_that_ran_out_writes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """E2, E3."""
     from deployments import reconciler
 
     deployment = world.create()

@@ -39,6 +39,7 @@ def test_the_tick_asks_for_what_is_due_by_its_id(world: World, sent: list[tuple[
 
 
 def test_a_lost_hint_is_made_up_for_by_the_tick(world: World, sent: list[tuple[str, Any]]) -> None:
+    """E1."""
     deployment = world.create()
     sent.clear()
     tasks.reconcile_due()
@@ -52,7 +53,7 @@ def test_a_look_that_has_to_be_followed_soon_is_followed_by_a_message(
     world: World, sent: list[tuple[str, Any]]
 ) -> None:
     deployment = world.create()
-    world.sandbox.ask("POST", "/sandbox/faults", {"match": {"method": "PATCH"}, "status": 500, "times": 1})
+    world.sandbox.ask("POST", "/sandbox/faults", {"match": {"method": "PATCH"}, "status": 500, "times": 3})
     tasks.reconcile_one(deployment.pk)
     assert sent == [("reconcile_one", deployment.pk)]
 
