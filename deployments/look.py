@@ -14,12 +14,10 @@ from deployments.kube.decode import Claim, Event, Pod
 from deployments.kube.kinds import AUTOSCALER
 from deployments.replicas import Replica, look_at
 from deployments.seen import EventLine, Evidence, Scaling, Seen, VolumeStatus
-from deployments.vocabulary import DesiredState, Engine, Phase
+from deployments.vocabulary import DesiredState, Engine
 
 #: A pod on its way out for longer than this is stuck: the longest grace that we ask for, and some more.
 STUCK_AFTER = timedelta(minutes=5)
-#: After these, what is there has been there before.
-SETTLED = (Phase.SERVING, Phase.DEGRADED)
 MOST_EVENTS = 20
 MOST_LOG_LINES = 40
 MOST_VOLUMES = 100
@@ -76,13 +74,13 @@ class Look:
     @property
     def is_full(self) -> bool:
         """Every wanted replica is ready at the present revision, and nothing older runs."""
-        surplus = len(self.staying) - self.wanted
         ordered = self.workload.replicas if self.workload is not None else 0
-        # Somebody may have ordered more by hand. In a rollout, one more is still to go.
-        tolerated = 0 <= surplus <= max(ordered - self.wanted, 0) and (
-            surplus == 0 or self.seen.last_phase in SETTLED
-        )
-        return tolerated and all(replica.is_ready and replica.is_current for replica in self.staying)
+        if self.workload is not None and self.workload.surges and ordered > self.wanted:
+            return False
+        # Somebody may have ordered more by hand.
+        most = max(self.wanted, ordered)
+        enough = self.wanted <= len(self.staying) <= most
+        return enough and all(replica.is_ready and replica.is_current for replica in self.staying)
 
     @property
     def serves(self) -> bool:

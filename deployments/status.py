@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from deployments.diagnosis import operators
 from deployments.diagnosis.finding import LONGEST_SENTENCE, Finding, Rank, merged
-from deployments.look import SETTLED, Look
+from deployments.look import Look
 from deployments.look import replicas_text as _replicas
 from deployments.seen import ReplicaStatus, Seen, Status
 from deployments.vocabulary import ROLLOUT_STEPS, DesiredState, Phase
@@ -68,7 +68,7 @@ def unreachable(cluster: str, since: datetime, reason: str, last: str) -> tuple[
 
 
 #: Phases after which something that does not serve was lost, not merely not there yet.
-_UP = (*SETTLED, Phase.UPDATING)
+_UP = (Phase.SERVING, Phase.DEGRADED, Phase.UPDATING)
 
 _Said = tuple[Phase, str, str, str]
 """(phase, sentence, remedy, code)."""

@@ -32,6 +32,8 @@ class Workload:
     pod_label: str = naming.TEMPLATE_LABEL
     partition: int = 0
     """Pods with a lower ordinal keep the template that they have."""
+    surges: bool = False
+    """A rollout of ours orders one pod more until every other one is new."""
     scaled: int | None = None
     """Pods ordered now of those whose number an autoscaler changes; None: only the autoscaler's status tells."""
     operator: str = ""

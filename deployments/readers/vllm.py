@@ -8,6 +8,7 @@ from typing import Any
 from deployments.context import ClusterOffers
 from deployments.kube.decode import StatefulSet
 from deployments.kube.kinds import STATEFUL_SET, Kind
+from deployments.plan.surge import SURGE_ANNOTATION
 from deployments.workload import CONTROLLER_REVISION, Workload
 
 
@@ -27,5 +28,6 @@ def read_stateful_set(found: StatefulSet) -> Workload:
         update_revision=found.status.update_revision,
         pod_label=CONTROLLER_REVISION,
         partition=rolling.partition if rolling else 0,
+        surges=SURGE_ANNOTATION in (found.metadata.annotations or {}),
         scaled=found.spec.replicas,
     )

@@ -1,7 +1,9 @@
 """A rollout that starts one replica more first: the extra one is shown as such, and nothing is lost while it waits."""
 
+from dataclasses import replace
 from typing import Any
 
+from deployments.plan.surge import EXTRA, SURGE_ANNOTATION
 from deployments.seen import Seen
 from deployments.status import judge
 from deployments.vocabulary import Phase, Tone
@@ -14,6 +16,7 @@ SHORT = "0/2 nodes are available: 2 Insufficient nvidia.com/gpu."
 def surge(extra: dict[str, Any], *others: dict[str, Any], partition: int = 2, **more: Any) -> Seen:
     """Two replicas are wanted; a third one of revision 2 is ordered."""
     of = workload(3, revision=2)
+    of["metadata"]["annotations"] = {SURGE_ANNOTATION: EXTRA}
     of["spec"]["updateStrategy"] = {"rollingUpdate": {"partition": partition}}
     olds = others or (pod(0, ready=True, hash=OLD), pod(1, ready=True, hash=OLD))
     return seen(*olds, extra, of=of, wanted=spec(2), revision=2, **({"last_phase": Phase.UPDATING} | more))
@@ -65,6 +68,9 @@ def test_when_the_extra_replica_is_ready_the_others_follow_and_it_goes_last() ->
     assert status.sentence == "1 of 2 replicas ready at revision 2. md-chat-1: loading weights."
     every = surge(extra, pod(0, ready=True), pod(1, ready=True), partition=0)
     assert judge(every, NOW).phase is Phase.UPDATING
+    alone = surge(extra, pod(0, ready=True, hash=OLD, going=True), partition=0)
+    assert len(alone.pods) == 2
+    assert judge(replace(alone, spec=spec(1)), NOW).phase is Phase.UPDATING
     gone = seen(
         pod(0, ready=True),
         pod(1, ready=True),
@@ -79,8 +85,9 @@ def test_when_the_extra_replica_is_ready_the_others_follow_and_it_goes_last() ->
 
 def test_a_replica_that_somebody_ordered_by_hand_is_a_remark() -> None:
     ready = [pod(i, ready=True) for i in range(3)]
-    status = judge(seen(*ready, of=workload(3), wanted=spec(2), last_phase=Phase.SERVING), NOW)
-    assert (status.phase, status.sentence) == (Phase.SERVING, "2 of 2 replicas ready.")
+    for last in (Phase.SERVING, Phase.LOADING, Phase.UPDATING):
+        status = judge(seen(*ready, of=workload(3), wanted=spec(2), last_phase=last), NOW)
+        assert (status.phase, status.sentence) == (Phase.SERVING, "2 of 2 replicas ready.")
     assert status.remarks == ("1 replica more than wanted runs.",)
 
 
