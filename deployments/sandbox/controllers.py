@@ -62,7 +62,7 @@ class Controllers:
         keda = Keda(store, settings, Prometheus(store, kubelet, self.engines))
         self._steps: tuple[Callable[[datetime], datetime | None], ...] = (
             *((NimOperator(store, settings).step,) if settings.nim_operator else ()),
-            *((DynamoOperator(store).step,) if settings.dynamo else ()),
+            *((DynamoOperator(store, settings).step,) if settings.dynamo else ()),
             StatefulSets(store, settings).step,
             Deployments(store, settings).step,
             ReplicaSets(store, settings).step,

@@ -19,6 +19,7 @@ from deployments.sandbox.pod_state import controller_of, terminating
 from deployments.sandbox.podstatus import set_condition
 from deployments.sandbox.pull_secrets import secrets_for
 from deployments.sandbox.revisions import owner_reference
+from deployments.sandbox.settings import Settings
 
 if TYPE_CHECKING:
     from deployments.sandbox.store import Object, Store
@@ -29,21 +30,24 @@ _CURRENT = "nvidia.com/current-worker-hash"
 _NO_DISCOVERY = "nvidia.com/disable-image-pull-secret-discovery"
 _NOT_READY = "Component deployment not ready - Available condition not true"
 _BETA = kinds.on_shelf(GRAPHS)
+_RETRY_SECONDS = 5.0
 
 
 class DynamoOperator:
     """Everything that the operator keeps in order; `step` looks at nothing while the cluster stands still."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
+        self._settings = settings
         self._adapters = Adapters(store)
         self._seen = -1
+        self._due: datetime | None = None
 
     def step(self, now: datetime) -> datetime | None:
-        """Bring every graph up to date; nothing here waits for a time."""
-        if self._store.revision == self._seen:
-            return None
-        self._seen = self._store.revision
+        """Bring every graph up to date; returns when one that was refused something is tried again."""
+        if self._store.revision == self._seen and (self._due is None or now < self._due):
+            return self._due
+        self._seen, self._due = self._store.revision, None
         for stored in self._store.list(GRAPHS):
             if terminating(stored):
                 continue
@@ -51,7 +55,7 @@ class DynamoOperator:
             live = self._store.get(GRAPHS, stored["metadata"]["namespace"], stored["metadata"]["name"])
             if live is not None:
                 self._reconcile(live, now)
-        return None
+        return self._due
 
     def _reconcile(self, stored: Object, now: datetime) -> None:
         graph = versions.convert(_BETA, stored)
@@ -68,6 +72,7 @@ class DynamoOperator:
             self._components(graph, own, wanted, restart, rolling=rolling)
         except ApiError as refusal:
             failure = refusal.message
+            self._due = now + self._settings.real(_RETRY_SECONDS)
         own = self._owned(graph)
         dynamo_restart.report(graph, own, status)
         self._report(graph, own, wanted, status, failure, now)

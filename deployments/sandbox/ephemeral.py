@@ -22,13 +22,18 @@ class EphemeralVolumes:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._seen = -1
+        # What was said of each pod, so that it is said once.
+        self._told: dict[str, set[str]] = {}
 
     def step(self, now: datetime) -> datetime | None:
         """Make every claim that is missing; nothing here waits for a time."""
         if self._store.revision == self._seen:
             return None
         self._seen = self._store.revision
-        for pod in self._store.list("pods"):
+        pods = self._store.list("pods")
+        alive = {pod["metadata"]["uid"] for pod in pods}
+        self._told = {uid: told for uid, told in self._told.items() if uid in alive}
+        for pod in pods:
             if terminating(pod):
                 continue
             for volume in pod["spec"].get("volumes") or []:
@@ -57,4 +62,7 @@ class EphemeralVolumes:
             self._say(pod, f"ephemeral volume {volume['name']}: create PVC {name}: {refusal.message}")
 
     def _say(self, pod: Object, message: str) -> None:
-        self._store.record_event(pod, "Warning", "FailedBinding", message, source=_SOURCE)
+        told = self._told.setdefault(pod["metadata"]["uid"], set())
+        if message not in told:
+            told.add(message)
+            self._store.record_event(pod, "Warning", "FailedBinding", message, source=_SOURCE)

@@ -150,6 +150,20 @@ def _number(field: str) -> Cell:
     return lambda obj, now: str(obj.get("status", {}).get(field) or 0)
 
 
+def _scaled_component(obj: Object) -> str:
+    target = obj["spec"].get("dgdRef") or {}
+    return str(target.get("componentName") or target.get("serviceName") or "<none>")
+
+
+def _external_target(metric: Object, seen: list[Object]) -> str:
+    identity, target = metric["external"]["metric"], metric["external"]["target"]
+    known = (each["external"] for each in seen if each.get("external"))
+    current = next((each["current"] for each in known if each["metric"] == identity), {})
+    if "averageValue" in target:
+        return f"{current.get('averageValue', '<unknown>')}/{target['averageValue']} (avg)"
+    return f"{current.get('value', '<unknown>')}/{target.get('value')}"
+
+
 def _targets(obj: Object, now: datetime) -> str:
     seen = {
         metric["resource"]["name"]: metric["resource"].get("current", {})
@@ -158,6 +172,9 @@ def _targets(obj: Object, now: datetime) -> str:
     }
     told = []
     for metric in obj["spec"].get("metrics") or []:
+        if metric.get("type") == "External":
+            told.append(_external_target(metric, obj.get("status", {}).get("currentMetrics") or []))
+            continue
         if metric.get("type") != "Resource":
             told.append("<unknown>")
             continue
@@ -294,6 +311,23 @@ _COLUMNS: dict[str, list[Column]] = {
     ],
     "ingressclasses": [("Controller", 0, _at("spec.controller"))],
     "nimservices": [("Status", 0, _at("status.state", ""))],
+    "dynamographdeployments": [
+        ("Ready", 0, _condition("Ready")),
+        ("Backend", 0, _at("spec.backendFramework", "")),
+    ],
+    "dynamographdeploymentscalingadapters": [
+        ("DGD", 0, _at("spec.dgdRef.name")),
+        ("Component", 0, lambda obj, now: _scaled_component(obj)),
+        ("Replicas", 0, _number("replicas")),
+    ],
+    "scaledobjects": [
+        ("ScaleTargetKind", 0, _at("status.scaleTargetKind", "")),
+        ("ScaleTargetName", 0, _at("spec.scaleTargetRef.name")),
+        ("Min", 0, _at("spec.minReplicaCount", "")),
+        ("Max", 0, _at("spec.maxReplicaCount", "")),
+        *((kind, 0, _condition(kind)) for kind in ("Ready", "Active", "Fallback", "Paused")),
+        ("Triggers", 0, _at("status.triggersTypes", "")),
+    ],
     "leases": [("Holder", 0, _at("spec.holderIdentity", ""))],
     "runtimeclasses": [("Handler", 0, _at("handler"))],
     "gateways": [("Class", 0, _at("spec.gatewayClassName")), ("Programmed", 0, _condition("Programmed"))],

@@ -29,6 +29,8 @@ from deployments.spec import (
 from deployments.vocabulary import ClusterKind, Engine, Routing, Sharing, SourceKind, UseCase
 
 ADMINISTRATOR = "admin@example.com"
+SANDBOX_PROMETHEUS = "http://prometheus.monitoring:9090"
+"""Where KEDA finds the engines' figures inside the sandbox; nobody else can reach it."""
 PEOPLE = [
     # e-mail, name, organisation, role there
     ("bob@acme.example", "Bob Acme", "acme", Membership.Role.OWNER),
@@ -144,7 +146,12 @@ def add_sandbox(kubeconfig_path: str) -> Endpoint:
     cluster, _ = Cluster.objects.update_or_create(
         slug="sandbox",
         defaults={"kubeconfig": kubeconfig},
-        create_defaults={"name": "Sandbox", "kind": ClusterKind.SANDBOX, "kubeconfig": kubeconfig},
+        create_defaults={
+            "name": "Sandbox",
+            "kind": ClusterKind.SANDBOX,
+            "kubeconfig": kubeconfig,
+            "prometheus_url": SANDBOX_PROMETHEUS,
+        },
     )
     endpoint, _ = Endpoint.objects.get_or_create(
         slug="main",
