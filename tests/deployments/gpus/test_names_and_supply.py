@@ -3,7 +3,7 @@
 import pytest
 
 from deployments.facts import ClusterFacts, GpuNode
-from deployments.gpus import Supply, count, short_name, supply
+from deployments.gpus import Supply, count, short_name, supply, taken
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,19 @@ def test_supply_adds_up_over_clusters_and_counts_sick_nodes_as_taken() -> None:
         ),
     )
     assert supply([first, second]) == [Supply("H100", 5, 16), Supply("L40S", 4, 4)]
+
+
+@pytest.mark.parametrize(
+    ("engine", "pods", "number"),
+    [
+        ({"kind": "vllm"}, 3, 6),
+        ({"kind": "nim"}, 0, 0),
+        ({"kind": "dynamo"}, 3, 4),
+        ({"kind": "dynamo"}, 0, 0),
+        ({"kind": "dynamo", "workers": {"prefill": 1, "decode": 2}}, 4, 6),
+        ({"kind": "dynamo", "workers": {"prefill": {"replicas": 1, "gpus": 4}, "decode": 2}}, 5, 10),
+        ({"kind": "dynamo", "workers": {"prefill": 3, "decode": {"replicas": 1, "gpus": 1}}}, 2, 2),
+    ],
+)
+def test_a_frontend_takes_no_gpu(engine: dict[str, object], pods: int, number: int) -> None:
+    assert taken({"engine": engine, "resources": {"gpu": {"count": 2}}}, pods) == number

@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from deployments import desired
-from deployments.models import Deployment, Transition
+from deployments.models import Deployment, Observation, Transition
 from deployments.spec import Limit, Pricing, RateLimits
 from deployments.vocabulary import Phase, Sharing, Tone
 from tests.deployments.pages import world
@@ -198,3 +198,28 @@ def test_facts_name_author_note_address_limits_price_and_organisations(web: Clie
 def test_missing_or_odd_details_do_not_break_the_page(web: Client, odd: dict[str, object]) -> None:
     world.deployment(phase=Phase.DEGRADED, details=odd)
     assert web.get(ADDRESS).status_code == 200
+
+
+def test_pods_of_several_kinds_are_told_apart_with_the_gpus_of_each(ada, web: Client) -> None:
+    pods = [
+        {"name": "md-chat--graph-frontend-x", "role": "frontend", "gpus": 0},
+        {"name": "md-chat--graph-prefill-y", "role": "prefill", "gpus": 4},
+    ]
+    world.deployment(details={"replicas": pods})
+    shown = web.get(ADDRESS).context["replicas"]
+    assert [(replica["role"], replica["gpus"]) for replica in shown] == [("Frontend", "–"), ("Prefill", "4")]
+
+
+def test_a_role_is_a_column_only_where_pods_differ(ada, web: Client) -> None:
+    made = world.deployment(details={"replicas": [{"name": "md-chat-0"}]})
+    assert ">Role<" not in web.get(ADDRESS).content.decode()
+    extra = {"replicas": [{"name": "md-chat-0"}, {"name": "md-chat-1", "extra": True}]}
+    Observation.objects.filter(deployment=made).update(details=extra)
+    page = web.get(ADDRESS)
+    assert ">Role<" in page.content.decode()
+    assert [replica["role"] for replica in page.context["replicas"]] == ["", "Extra"]
+
+
+def test_what_would_help_a_rollout_that_waits_is_told_while_it_moves(ada, web: Client) -> None:
+    world.deployment(phase=Phase.UPDATING, sentence="The extra replica waits.", remedy="Free a GPU.")
+    assert "Free a GPU." in web.get(ADDRESS).content.decode()

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from django.test import Client
 
-from deployments.models import Cluster
+from deployments.models import Cluster, Observation
 from deployments.vocabulary import Phase
 from tests.deployments.pages import world
 
@@ -92,6 +92,16 @@ def test_another_replica_and_the_run_before_can_be_chosen(ada, api, web: Client)
     web.get(ADDRESS + "?replica=md-chat-1&previous=1")
     assert "/pods/md-chat-1/log" in requests[0]
     assert "previous=true" in requests[0]
+
+
+def test_the_engine_is_asked_for_by_its_container_where_a_pod_has_several(ada, api, web: Client) -> None:
+    requests, _ = api
+    with_sidecar = [REPLICAS["replicas"][0] | {"container": "main"}, REPLICAS["replicas"][1]]
+    Observation.objects.update(details=REPLICAS | {"replicas": with_sidecar})
+    web.get(ADDRESS)
+    web.get(ADDRESS + "?replica=md-chat-1")
+    assert "container=main" in requests[0]
+    assert "container=" not in requests[1]
 
 
 def test_only_replicas_of_this_deployment_are_asked_for(ada, api, web: Client) -> None:
