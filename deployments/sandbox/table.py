@@ -158,7 +158,7 @@ def _scaled_component(obj: Object) -> str:
 def _external_target(metric: Object, seen: list[Object]) -> str:
     identity, target = metric["external"]["metric"], metric["external"]["target"]
     known = (each["external"] for each in seen if each.get("external"))
-    current = next((each["current"] for each in known if each["metric"] == identity), {})
+    current: Object = next((each["current"] for each in known if each["metric"] == identity), {})
     if "averageValue" in target:
         return f"{current.get('averageValue', '<unknown>')}/{target['averageValue']} (avg)"
     return f"{current.get('value', '<unknown>')}/{target.get('value')}"

@@ -258,6 +258,8 @@ def test_a_graph_serves_once_prefill_and_decode_have_registered(
         question = {"model": "qwen", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 8}
         answer = httpx.post(f"{url}/v1/chat/completions", json=question).json()
         assert answer["usage"]["completion_tokens"] > 0
+        table = living.kubectl("-n", living_namespace, "get", "dgd", _NAME, "--no-headers").split()
+        assert table[:3] == [_NAME, "True", "vllm"]
         official.delete_namespaced_custom_object(*place)
     living.kubectl("-n", living_namespace, "delete", "svc", "md-qwen")
     kinds = "dgd,dgdsa,deploy,rs,pods,svc,pvc"
