@@ -3,6 +3,8 @@
 The same page is loaded into a dialog where scripts run. What is sent twice is done once. Deleting is in removal.py.
 """
 
+from datetime import datetime
+
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
@@ -11,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from console.access import Permission, requires
 from console.http import Request
+from console.presentation import times
 from deployments import desired, gpus, strategy, usual_times
 from deployments.facts import ClusterFacts
 from deployments.impact import Situation, sentences
@@ -84,7 +87,7 @@ class Since(forms.Form):
 @requires(Permission.DEPLOY)
 def restart(request: Request, name: str) -> HttpResponse:
     """Every replica anew, with the settings that it has. A second answer to the same question does nothing more."""
-    deployment, standing, _ = find(request, name)
+    deployment, standing, now = find(request, name)
     if back := leaving(request, deployment):
         return back
     if deployment.desired_state != DesiredState.RUNNING:
@@ -94,22 +97,25 @@ def restart(request: Request, name: str) -> HttpResponse:
         since = moment_of(request.POST.get("since", ""))
         if desired.restart(deployment, author=request.user, since=since):
             messages.success(request, f"The replicas of {name} are being restarted.")
-        elif deployment.restarted_at != since:
-            messages.info(request, f"{name} was restarted already since you were asked.")
+        elif deployment.changed_by != request.user:
+            messages.info(
+                request, f"Somebody changed {name} since you were asked, so it was not restarted again."
+            )
         return redirect("deployment_detail", name)
     known = deployment.restarted_at.isoformat() if deployment.restarted_at else ""
-    return ask(request, deployment, _restart_of(deployment, standing), Since(initial={"since": known}))
+    question = _restart_of(deployment, standing, now)
+    return ask(request, deployment, question, Since(initial={"since": known}))
 
 
-def _restart_of(deployment: Deployment, standing: Standing) -> Question:
+def _restart_of(deployment: Deployment, standing: Standing, at: datetime) -> Question:
     spec, raw = deployment.spec, deployment.endpoint.cluster.facts
     facts = ClusterFacts.from_mapping(raw) if raw else None
-    times, rollouts = usual_times.of(deployment)
+    usual, rollouts = usual_times.of(deployment)
     now = Situation(
         replicas=standing.wanted or sum(group.replicas for group in spec.groups),
         ready=standing.ready,
         facts=facts,
-        start=usual_times.start_of(times),
+        start=usual_times.start_of(usual),
         rollouts=rollouts,
     )
     choice = strategy.of_restart(spec, facts, running=standing.ready > 0)
@@ -119,6 +125,7 @@ def _restart_of(deployment: Deployment, standing: Standing) -> Question:
         title=f"Restart {deployment.name}?",
         impact=(f"{title}. All settings stay as revision {number} says.",),
         facts=(
+            *([("Last restart", times.ago(last, at))] if (last := deployment.restarted_at) else []),
             ("Order", sentences.order(spec, choice.strategy, now)),
             ("Capacity meanwhile", sentences.capacity(spec, choice.strategy, now)),
             ("How", f"{choice.strategy.label}. {choice.reason}"),

@@ -31,7 +31,10 @@ def choose(page: Page, action: str) -> None:
     """An action of the menu, and whatever it asks."""
     page.get_by_role("button", name="More actions").click()
     page.locator("#actions").get_by_role("link", name=re.compile(action)).click()
-    page.locator("dialog[open]").get_by_role("button", name=re.compile(action)).click()
+    asked = page.locator("dialog[open]")
+    if action == "Delete":
+        asked.get_by_label("Type journey to confirm").fill("journey")
+    asked.get_by_role("button", name=re.compile(action)).click()
 
 
 def test_from_the_catalogue_to_serving_and_back_to_nothing(visitor: Visitor, stack: Stack) -> None:

@@ -82,16 +82,34 @@ def test_restart_is_done_by_post(web: Client, ada) -> None:
     assert found.changed_by == ada
 
 
-def test_a_second_click_and_the_back_button_restart_nothing_more(web: Client) -> None:
+def test_a_second_click_restarts_nothing_more_and_says_nothing_more(web: Client) -> None:
     world.deployment()
     asked = restarting(web)
     web.post("/deployments/chat/restart/", asked)
     first = Deployment.objects.get().restarted_at
-    answer = web.post("/deployments/chat/restart/", asked, follow=True)
-    assert "was restarted already since you were asked" in answer.content.decode()
+    page = web.post("/deployments/chat/restart/", asked, follow=True).content.decode()
+    assert page.count("are being restarted") == 1
     assert Deployment.objects.get().restarted_at == first
+
+
+def test_whoever_asks_once_more_sees_the_last_restart(web: Client) -> None:
+    world.deployment()
+    web.post("/deployments/chat/restart/", restarting(web))
+    first = Deployment.objects.get().restarted_at
+    assert "Last restart" in web.get("/deployments/chat/restart/").content.decode()
     web.post("/deployments/chat/restart/", restarting(web))
     assert Deployment.objects.get().restarted_at > first
+
+
+def test_two_people_restart_once_and_the_second_is_told(web: Client) -> None:
+    world.deployment()
+    other = world.signed_in(world.person("bob@example.com"))
+    asked = restarting(other)
+    web.post("/deployments/chat/restart/", restarting(web))
+    first = Deployment.objects.get().restarted_at
+    page = other.post("/deployments/chat/restart/", asked, follow=True).content.decode()
+    assert "Somebody changed chat since you were asked, so it was not restarted again." in page
+    assert Deployment.objects.get().restarted_at == first
 
 
 @pytest.mark.parametrize("since", ["", "yesterday", "2026-13-01", "9" * 500])

@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from deployments.facts import ClusterFacts, GpuNode
 from deployments.models import Cluster, Deployment, Transition
-from deployments.vocabulary import DesiredState, Phase, Sharing
+from deployments.spec import Autoscaling
+from deployments.vocabulary import DesiredState, Phase, ScalingMetric, Sharing
 from tests.deployments.pages import world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -28,8 +29,12 @@ PAGES = [
     "/deployments/old/",
     *(
         f"/deployments/bad/{part}/"
-        for part in ("configuration", "metrics", "logs", "sharing", "yaml", "delete")
+        for part in ("configuration", "metrics", "logs", "sharing", "yaml", "restart", "drift", "delete")
     ),
+    "/deployments/scaled/",
+    "/deployments/away/",
+    "/deployments/away/delete/",
+    "/deployments/away/abandon/",
     "/import/",
 ]
 
@@ -77,10 +82,36 @@ def several(db: None) -> None:
     world.deployment("moves", Phase.LOADING, ready=0, sentence="Loading weights.")
     world.deployment("old", Phase.SERVING, seen=world.ago(seconds=200))
     world.deployment("rests", Phase.STOPPED, ready=0, wanted=0, sentence="No replica runs.")
+    scaled()
+    away()
     node = GpuNode("gpu-4", "NVIDIA-H100-80GB-HBM3", None, total=24, free=5)
     Cluster.objects.update(
         facts=ClusterFacts("v1.34.2", gpu_nodes=(node,)).to_mapping(), observed_at=timezone.now()
     )
+
+
+def scaled() -> None:
+    """One whose autoscaler is at its maximum, and of which somebody changed an object by hand."""
+    at = timezone.now().isoformat()
+    event = {"at": at, "reason": "SuccessfulRescale", "message": "New size: 4; reason: above target"}
+    seen = {"current": 9.5, "target": 5.0, "replicas": 4, "desired": 4, "minimum": 1, "maximum": 4}
+    made = world.deployment(
+        "scaled",
+        autoscaling=Autoscaling(True, 1, 4, ScalingMetric.REQUESTS_WAITING, 5),
+        details={"scaling": {**seen, "capped": True, "capped_since": at, "events": [event]}},
+    )
+    change = {"object": "StatefulSet/md-scaled", "paths": ["spec.replicas"], "by": "kubectl-scale"}
+    made.drift = {"at": at, "policy": "leave", "changes": [change], "repaired": False}
+    made.save(update_fields=["drift"])
+
+
+def away() -> None:
+    """One on a cluster that is gone."""
+    place = world.endpoint("lost", "lost-1").cluster
+    volumes = [{"name": f"data-md-away-{i}", "size": "100Gi"} for i in range(9)]
+    world.deployment("away", endpoint="lost", details={"volumes": volumes}, seen=world.ago(minutes=20))
+    place.unreachable_since, place.unreachable_reason = world.ago(minutes=20), "No route to host."
+    place.save()
 
 
 @pytest.fixture
@@ -175,9 +206,27 @@ def test_delete_asks_in_a_dialog_and_the_way_out_changes_nothing(browse: Callabl
     assert Deployment.objects.get(name="bad").desired_state == DesiredState.RUNNING
     page.get_by_role("button", name="Actions for bad").click()
     page.locator(".menu:popover-open").get_by_text("Delete…").click()
-    dialog.get_by_role("button", name="Delete deployment").click()
-    expect(page.get_by_text("bad is being deleted.")).to_be_visible()
+    dialog.get_by_label("Type bad to confirm").fill("bad")
+    dialog.get_by_role("button", name="Delete deployment").dblclick()
+    expect(page.get_by_text("bad is being deleted.")).to_have_count(1)
     assert Deployment.objects.get(name="bad").desired_state == DesiredState.DELETED
+
+
+def test_a_double_click_restarts_once_and_going_back_asks_anew(browse: Callable[..., Page]) -> None:
+    page = browse("/deployments/good/restart/")
+    expect(page.get_by_text("Last restart")).to_have_count(0)
+    page.get_by_role("button", name="Restart replicas").dblclick()
+    page.wait_for_url("**/deployments/good/")
+    expect(page.get_by_text("The replicas of good are being restarted.")).to_have_count(1)
+    page.go_back()
+    expect(page.get_by_text("Last restart")).to_be_visible()
+
+
+def test_a_change_made_by_hand_is_taken_back_from_its_page(browse: Callable[..., Page]) -> None:
+    page = browse("/deployments/scaled/")
+    expect(page.get_by_text("A change made in the cluster was left")).to_be_visible()
+    page.get_by_role("button", name="Repair now").click()
+    expect(page.get_by_text("A change made in the cluster is being taken back")).to_be_visible()
 
 
 def test_a_rollout_is_followed_until_it_serves(browse: Callable[..., Page]) -> None:
