@@ -22,18 +22,21 @@ def restored(
     *,
     keep_terms: bool = False,
     keep_sharing: bool = False,
+    reached: DeploymentSpec | None = None,
 ) -> Restored:
     """The earlier spec on today's deployment.
 
     `keep_terms` keeps today's limits, price and sharing; `keep_sharing` only the sharing, for people who may not
-    share. The name, the model and the endpoint of a deployment never change; a volume never shrinks.
+    share. `reached` is what the cluster has taken, where that is not what is wanted `now`. The name, the model and the
+    endpoint of a deployment never change; a volume that is there never shrinks.
     """
+    there = reached or now
     remarks = []
     spec = replace(earlier, name=now.name, model=now.model, endpoint=now.endpoint)
-    if _shrinks(earlier, now):
-        spec = replace(spec, engine=replace(spec.engine, volume=now.engine.volume))
+    if _shrinks(earlier, there):
+        spec = replace(spec, engine=replace(spec.engine, volume=there.engine.volume))
         remarks.append(
-            f"The volume of a replica stays at {now.engine.volume}: "
+            f"The volume of a replica stays at {there.engine.volume}: "
             f"Kubernetes cannot shrink it back to {earlier.engine.volume}."
         )
     if keep_terms:
@@ -44,8 +47,9 @@ def restored(
     return Restored(spec, tuple(remarks))
 
 
-def _shrinks(earlier: DeploymentSpec, now: DeploymentSpec) -> bool:
-    """Volumes of a replica outlive the change of an engine as long as the same kind of workload claims them."""
-    return runs_as(earlier) == runs_as(now) and quantity.to_bytes(earlier.engine.volume) < quantity.to_bytes(
-        now.engine.volume
-    )
+def _shrinks(earlier: DeploymentSpec, there: DeploymentSpec) -> bool:
+    """Volumes outlive the change of an engine as long as the same kind of workload claims them; Dynamo's do not."""
+    kind = runs_as(there)
+    if runs_as(earlier) != kind or kind == "DynamoGraphDeployment":
+        return False
+    return quantity.to_bytes(earlier.engine.volume) < quantity.to_bytes(there.engine.volume)

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from console.access import Permission, requires
 from console.http import Request, page
-from deployments import desired, document, rules
+from deployments import desired, document, ngc, rules
 from deployments.desired import Conflict
 from deployments.document import InvalidDocument, Problem
 from deployments.impact import volumes
@@ -26,7 +26,7 @@ from deployments.wizard.drafts import Finished
 from deployments.wizard.preview import StrategyForm
 from deployments.wizard.text import fit
 from deployments.wizard.views import finished
-from deployments.wizard.work import Work, load
+from deployments.wizard.work import Work, load, reached
 
 CONTINUE_FROM_NEWEST = "newest"
 STRATEGY = "strategy"
@@ -58,7 +58,7 @@ def review(request: Request, key: Any, slug: str) -> HttpResponse:
 
 def _keep_strategy(request: Request, work: Work) -> StrategyForm | None:
     """Writes down how the change is to roll out, where that was asked; gives the form with what is wrong in it."""
-    spec = work.reading.spec
+    spec = _wanted(work)
     if "strategy" not in request.POST or spec is None or work.editing is None or stale(work):
         return None
     form = preview.asked(work, spec, request.POST)
@@ -69,7 +69,7 @@ def _keep_strategy(request: Request, work: Work) -> StrategyForm | None:
 
 
 def _deploy(request: Request, work: Work) -> HttpResponse:
-    note, spec = request.POST.get("note", ""), work.reading.spec
+    note, spec = request.POST.get("note", ""), _wanted(work)
     try:
         note = rules.text(note, LONGEST_NOTE)
     except Refused as refused:
@@ -133,7 +133,7 @@ def _show(
     problems: list[Problem] | None = None,
     strategies: StrategyForm | None = None,
 ) -> HttpResponse:
-    spec = work.reading.spec
+    spec = _wanted(work)
     values = _context(work, spec)
     if strategies is not None and strategies.errors:
         values["strategies"] = strategies
@@ -179,11 +179,17 @@ def _context(work: Work, spec: DeploymentSpec | None) -> dict[str, Any]:
 
 def _refusals(work: Work, spec: DeploymentSpec) -> list[Problem]:
     """What the cluster would refuse of a change, known before it is asked."""
-    if work.editing is None or work.editing.current is None or work.endpoint is None:
+    there = reached(work.editing) if work.editing else None
+    if there is None or work.endpoint is None:
         return []
-    storage_class = work.endpoint.storage_class or None
-    refusal = volumes.refusal(work.editing.current.spec, spec, work.facts, storage_class)
+    refusal = volumes.refusal(there, spec, work.facts, work.endpoint.storage_class or None)
     return [Problem("spec.engine.volume", refusal)] if refusal else []
+
+
+def _wanted(work: Work) -> DeploymentSpec | None:
+    """What the draft says once it is saved; None while something is wrong with it."""
+    spec = work.reading.spec
+    return ngc.resolve(spec, work.source) if spec else None
 
 
 def stale(work: Work) -> bool:

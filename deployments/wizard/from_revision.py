@@ -12,7 +12,7 @@ from deployments import document, restoring
 from deployments.models import Deployment, Draft, Revision
 from deployments.restoring import Restored
 from deployments.wizard import drafts, reading
-from deployments.wizard.work import RESTORES
+from deployments.wizard.work import RESTORES, reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ def restored(user: User, deployment: Deployment, earlier: Revision, terms: Terms
         deployment.spec,
         keep_terms=terms.kept,
         keep_sharing=not can(user, Permission.SHARE),
+        reached=reached(deployment),
     )
     sharing = found.spec.sharing
     if not sharing.organizations:

@@ -81,10 +81,12 @@ def of(work: Work, spec: DeploymentSpec) -> Preview | None:
     running = not now.stopped and now.ready > 0
     weights = changes.of_weights(current.model_source, work.source)
     others = bool(new_secrets or weights)
-    choice = strategy.choose(spec, old, work.facts, running, secrets_change=others)
-    safe = strategy.choose(
-        replace(spec, rollout=RolloutStrategy.AUTO), old, work.facts, running, secrets_change=others
-    )
+
+    def chosen(wanted: DeploymentSpec) -> Choice:
+        present = RolloutStrategy(current.strategy)
+        return strategy.choose(wanted, old, work.facts, running, secrets_change=others, present=present)
+
+    choice, safe = chosen(spec), chosen(replace(spec, rollout=RolloutStrategy.AUTO))
 
     def context(wanted: DeploymentSpec, revision: Revision | None) -> RenderContext:
         return masking.context(

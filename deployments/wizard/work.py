@@ -12,6 +12,7 @@ from deployments.context import ModelSource
 from deployments.document.engine import kind_of
 from deployments.facts import ClusterFacts
 from deployments.models import CatalogModel, Deployment, Draft, Endpoint, Revision
+from deployments.spec import DeploymentSpec
 from deployments.vocabulary import Engine
 from deployments.wizard import reading
 from deployments.wizard.reading import Reading
@@ -95,6 +96,15 @@ class Work:
         """Looks again at the draft after a change."""
         for name in ("secret_names", "reading"):
             self.__dict__.pop(name, None)
+
+
+def reached(deployment: Deployment) -> DeploymentSpec | None:
+    """The newest spec that the cluster has taken whole; None when it has taken none."""
+    current, number = deployment.current, deployment.applied_revision
+    if current is not None and current.number == number:
+        return current.spec
+    found = Revision.objects.filter(deployment=deployment, number=number).first() if number else None
+    return found.spec if found else None
 
 
 def typed_secrets(draft: Draft) -> dict[str, str]:

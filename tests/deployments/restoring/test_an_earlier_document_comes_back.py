@@ -47,6 +47,19 @@ def test_a_larger_volume_comes_back_as_it_was() -> None:
     assert (found.spec.engine.volume, found.remarks) == ("200Gi", ())
 
 
+def test_a_volume_that_the_cluster_never_took_does_not_stay() -> None:
+    assert restored(EARLIER, NOW, reached=EARLIER).spec.engine.volume == "100Gi"
+    assert restored(EARLIER, EARLIER, reached=NOW).spec.engine.volume == "200Gi"
+
+
+def test_dynamo_makes_its_volumes_with_each_pod() -> None:
+    graphs = [
+        replace(EARLIER, engine=EngineSpec(Engine.DYNAMO, "x", "1", volume=size, dynamo=DynamoSpec()))
+        for size in ("100Gi", "200Gi")
+    ]
+    assert restored(*graphs).spec.engine.volume == "100Gi"
+
+
 def test_the_volume_of_another_kind_of_workload_comes_back_as_it_was() -> None:
     graph = replace(NOW, engine=EngineSpec(Engine.DYNAMO, "x", "1", volume="200Gi", dynamo=DynamoSpec()))
     assert restored(EARLIER, graph).spec.engine.volume == "100Gi"

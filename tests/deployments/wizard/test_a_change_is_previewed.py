@@ -23,6 +23,7 @@ def deployment(web: Client, draft: Draft, at) -> Deployment:
     web.post(at("environment"), variables({"name": "TOKEN", "value": "first", "secret": "on"}))
     assert web.post(at("review")).status_code == 302
     made = Deployment.objects.get()
+    Deployment.objects.update(applied_revision=1)
     Observation.objects.update(phase=Phase.SERVING, ready=1, wanted=1)
     return made
 
@@ -122,6 +123,19 @@ def test_a_smaller_volume_is_refused_with_the_way_out(web: Client, deployment: D
     assert "The volume cannot shrink from 30Gi to 20Gi" in page
     assert "deploy under another name" in page
     assert current(deployment).number == 1
+
+
+def test_a_growth_that_the_cluster_refused_can_be_taken_back(
+    web: Client, deployment: Deployment, change
+) -> None:
+    spec = deployment.spec
+    desired.revise(
+        deployment, replace(spec, engine=replace(spec.engine, volume="60Gi")), author=None, expected=1
+    )
+    web.post(change("review"), {"action": "newest"})
+    web.post(change("engine"), SAME)
+    assert web.post(change("review")).status_code == 302
+    assert (current(deployment).number, current(deployment).spec.engine.volume) == (3, "30Gi")
 
 
 def test_a_larger_volume_restarts_nothing(web: Client, deployment: Deployment, change) -> None:

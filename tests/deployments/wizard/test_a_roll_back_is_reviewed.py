@@ -33,6 +33,7 @@ def deployment(web: Client, draft: Draft, at) -> Deployment:
         sharing=SharingSpec(Sharing.SELECTED, ("acme",)),
     )
     desired.revise(made, changed, author=None, expected=1, secrets={"TOKEN": "hush-two"})
+    Deployment.objects.update(applied_revision=2)
     return Deployment.objects.get()
 
 
@@ -82,6 +83,13 @@ def test_a_way_back_to_what_still_serves_restarts_nothing(web: Client, deploymen
         review.replace("review", "environment"), variables({"name": "TOKEN", "secret": "on", "value": "x"})
     )
     assert "1 replica restarts" in text(web.get(review))
+
+
+def test_a_volume_that_the_cluster_refused_goes_back(web: Client, deployment: Deployment) -> None:
+    Deployment.objects.update(applied_revision=1)
+    assert "The volume of a replica stays" not in text(web.get(ROLL_BACK))
+    web.post(web.post(ROLL_BACK, {"terms": "back"}).url)
+    assert (newest().number, newest().spec.engine.volume) == (3, "30Gi")
 
 
 def test_todays_terms_can_stay(web: Client, deployment: Deployment) -> None:
