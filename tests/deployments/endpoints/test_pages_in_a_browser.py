@@ -127,7 +127,7 @@ def test_only_the_fields_of_the_chosen_route_and_certificate_are_shown(browse) -
 def test_a_cluster_is_checked_by_its_button(browse, objects: Objects) -> None:
     nothing: dict[str, list[str]] = {"items": []}
     objects |= {"/version": {"gitVersion": "v1.35.0"}, "/apis": {"groups": []}}
-    objects |= {"/api/v1/nodes": nothing, "/api/v1/pods": nothing}
+    objects |= {f"/api/v1/{kind}": nothing for kind in ("nodes", "pods", "resourcequotas")}
     objects |= {"/apis/storage.k8s.io/v1/storageclasses": nothing}
     page = browse("cluster")
     page.get_by_role("button", name="Check connection").click()

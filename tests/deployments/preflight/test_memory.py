@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from deployments.arguments import Parallelism
 from deployments.context import SizingFacts
 from deployments.memory import (
+    DEFAULT_SHARE,
     context_length,
     estimate,
     kv_bytes_per_token,
@@ -15,7 +17,16 @@ from deployments.memory import (
     memory_share,
 )
 from deployments.quantity import GIBI, KIBI
-from deployments.spec import DeploymentSpec, Gpu, Resources
+from deployments.spec import (
+    DeploymentSpec,
+    DynamoSpec,
+    EngineSpec,
+    Gpu,
+    NimSpec,
+    Resources,
+    Variable,
+)
+from deployments.vocabulary import DynamoBackend, DynamoMode, Engine
 from tests.deployments.preflight.cases import LLAMA_8B, QWEN_32B, SPEC, arguments
 
 
@@ -128,3 +139,55 @@ def test_loading_needs_a_file_and_shared_memory_for_each_gpu() -> None:
     assert loading_memory(one, 16_000_000_000) == (3 + 5 + 2) * GIBI
     assert loading_memory(one, GIBI) == (3 + 1 + 2) * GIBI
     assert loading_memory(replace(one, gpu=Gpu(count=4)), 10**12) == (12 + 20 + 8) * GIBI
+
+
+def nim(**changes: Any) -> DeploymentSpec:
+    return replace(SPEC, engine=EngineSpec(Engine.NIM, "i", "2.0.3", nim=NimSpec()), **changes)
+
+
+def dynamo(backend: DynamoBackend, *arguments: str) -> DeploymentSpec:
+    own = DynamoSpec(DynamoMode.DISAGGREGATED, backend)
+    return replace(SPEC, engine=EngineSpec(Engine.DYNAMO, "i", "1.4.0", arguments=arguments, dynamo=own))
+
+
+def test_vllm_assumes_nothing_and_other_engines_say_what_they_assume() -> None:
+    def assumed(spec: DeploymentSpec) -> str:
+        found = estimate(spec, LLAMA_8B, 80 * GIBI)
+        assert found
+        return " ".join(found.assumptions)
+
+    assert assumed(SPEC) == ""
+    assert "Reckoned as for vLLM. The profile that NIM chooses" in assumed(nim())
+    assert "SGLang divides GPU memory in another way." in assumed(dynamo(DynamoBackend.SGLANG))
+    assert "each hold the whole model" in assumed(dynamo(DynamoBackend.VLLM))
+    assert "Reckoned" not in assumed(dynamo(DynamoBackend.VLLM))
+
+
+def test_a_nim_is_told_its_context_and_share_by_variables() -> None:
+    told = nim(environment=(Variable("NIM_MAX_MODEL_LEN", "4096"), Variable("NIM_GPU_MEM_FRACTION", "0.5")))
+    assert context_length(told, LLAMA_8B) == 4096
+    assert memory_share(told) == Decimal("0.5")
+    vllm = replace(SPEC, environment=told.environment)
+    assert context_length(vllm, LLAMA_8B) == LLAMA_8B.context_length
+    assert memory_share(vllm) == DEFAULT_SHARE
+
+
+@pytest.mark.parametrize(
+    ("backend", "flag", "share"),
+    [
+        (DynamoBackend.VLLM, "--max-model-len", "--gpu-memory-utilization"),
+        (DynamoBackend.SGLANG, "--context-length", "--mem-fraction-static"),
+        (DynamoBackend.TRTLLM, "--max-seq-len", "--free-gpu-memory-fraction"),
+    ],
+)
+def test_each_backend_has_its_own_flags(backend: DynamoBackend, flag: str, share: str) -> None:
+    spec = dynamo(backend, flag, "2048", share, "0.7")
+    assert context_length(spec, LLAMA_8B) == 2048
+    assert memory_share(spec) == Decimal("0.7")
+
+
+def test_the_gpus_of_a_role_divide_the_weights() -> None:
+    spec = dynamo(DynamoBackend.SGLANG, "--pipeline-parallel-size", "2")
+    found = estimate(spec, LLAMA_8B, 80 * GIBI, gpus=4)
+    assert found
+    assert found.weights == -(-(LLAMA_8B.weights_bytes or 0) // 4)
