@@ -7,7 +7,7 @@ about the replicas that run now (sentences.py) and their volumes (volumes.py). P
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deployments import strategy
 from deployments.impact import sentences, volumes
@@ -62,6 +62,10 @@ def impact(
         return Impact(Tone.GOOD, "No pod restarts", (*scaled, *grown), objects, restarts=False)
     if now.kept:
         title = "No pod that serves restarts"
+        objects = tuple(
+            replace(each, note="Pods of later revisions go", restarts=False) if each.restarts else each
+            for each in objects
+        )
         lines = (sentences.serves_already(now), *scaled, *grown)
         return Impact(Tone.GOOD, title, lines, objects, restarts=False)
     title, tone = sentences.restart(new, choice.strategy, now)

@@ -22,7 +22,7 @@ from deployments.vocabulary import DesiredState
 from deployments.wizard import drafts, from_revision, pages, steps
 from deployments.wizard.forms.general import GeneralForm
 from deployments.wizard.from_revision import Terms
-from deployments.wizard.views import as_new
+from deployments.wizard.views import as_new, onward
 from deployments.wizard.work import Work
 
 _BACK, _KEPT = "back", "kept"
@@ -113,9 +113,7 @@ def clone(request: Request, name: str, number: int) -> HttpResponse:
         form.cleaned_data["draft"],
         copied=sections,
     )
-    unset = bool(earlier.spec.secret_names)
-    target = steps.ENVIRONMENT if unset else steps.REVIEW
-    return redirect("draft_step", key=saved.pk, slug=target.slug)
+    return onward(request, Work(saved, endpoint), form)
 
 
 def _find(request: Request, name: str, number: int) -> tuple[Deployment, Revision]:

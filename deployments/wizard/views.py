@@ -53,7 +53,7 @@ def deploy(request: Request, slug: str) -> HttpResponse:
     endpoint = next(e for e in endpoints if e.slug == form.section["endpoint"])
     key = form.cleaned_data["draft"]
     saved = drafts.begin(request.user, model, form.section, endpoint, key)
-    return _onward(request, Work(saved, endpoint), form)
+    return onward(request, Work(saved, endpoint), form)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -78,7 +78,7 @@ def edit(request: Request, name: str) -> HttpResponse:
     if is_going or not form.is_valid():
         return pages.show(request, work, form, pages.INVALID, **extra)
     saved = drafts.begin_edit(request.user, deployment, form.section)
-    return _onward(request, Work(saved, deployment.endpoint), form)
+    return onward(request, Work(saved, deployment.endpoint), form)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -115,7 +115,7 @@ def step(request: Request, key: Any, slug: str) -> HttpResponse:
         other = form.engine if turns_to else None
         return pages.show(request, work, as_new(FORMS[slug](work, None)), turned_from=other, **extra)
     if complete or moves_away:
-        return _onward(request, work, form)
+        return onward(request, work, form)
     return pages.show(request, work, form, pages.INVALID, **extra)
 
 
@@ -169,7 +169,7 @@ def _offer(request: Request, form: SectionForm) -> dict[str, Any]:
     return {"endpoints": endpoints}
 
 
-def _onward(request: Request, work: Work, form: SectionForm) -> HttpResponse:
+def onward(request: Request, work: Work, form: SectionForm) -> HttpResponse:
     """To the page that was asked for, now that the step is kept."""
     action = request.POST.get("action", "")
     previous = steps.before(form.step)

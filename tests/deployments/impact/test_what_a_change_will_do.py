@@ -148,6 +148,7 @@ def test_a_way_back_to_what_serves_restarts_nothing_that_serves() -> None:
     found = of(NEW_TAG, now=replace(NOW, kept=3))
     assert (found.title, found.tone, found.restarts) == ("No pod that serves restarts", Tone.GOOD, False)
     assert line(found, "Order").startswith("The replicas of revision 3 are what is wanted again")
+    assert [each.note for each in found.touched] == ["Pods of later revisions go"]
 
 
 def test_a_stopped_deployment_has_no_pods_to_restart() -> None:

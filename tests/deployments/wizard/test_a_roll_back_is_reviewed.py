@@ -184,11 +184,11 @@ def test_a_copy_begins_with_the_settings_under_another_name(web: Client, deploym
     assert not Draft.objects.filter(editing=None, result=None).exists()
 
     where = web.post(CLONE, {"name": "chat-2", "description": "Again", "endpoint": "main"})
-    assert where.url.endswith("/environment/")
-    review = where.url.replace("environment", "review")
+    assert where.url.endswith("/engine/")
+    review, environment = (where.url.replace("engine", slug) for slug in ("review", "environment"))
     assert "The secret TOKEN has no value yet." in text(web.get(review))
     row = {"name": "TOKEN", "secret": "on", "value": "hush-three"}
-    web.post(where.url, variables(row))
+    web.post(environment, variables(row))
     assert web.post(review).url == "/deployments/chat-2/"
     copy = Deployment.objects.get(name="chat-2")
     assert copy.spec.engine == Revision.objects.get(deployment=deployment, number=1).spec.engine
@@ -200,8 +200,9 @@ def test_a_copy_begins_with_the_settings_under_another_name(web: Client, deploym
 def test_a_copy_of_what_is_shared_is_shared_with_nobody(web: Client, deployment: Deployment) -> None:
     address = CLONE.replace("/1/", "/2/")
     where = web.post(address, {"name": "chat-2", "endpoint": "main"}).url
-    web.post(where, variables({"name": "TOKEN", "secret": "on", "value": "hush-three"}))
-    web.post(where.replace("environment", "review"))
+    row = {"name": "TOKEN", "secret": "on", "value": "hush-three"}
+    web.post(where.replace("engine", "environment"), variables(row))
+    web.post(where.replace("engine", "review"))
     assert Deployment.objects.get(name="chat-2").shares.count() == 0
 
 
