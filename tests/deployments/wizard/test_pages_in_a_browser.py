@@ -112,6 +112,15 @@ def test_the_fields_of_every_engine_are_in_order(browse, web: Client, at, kind: 
     assert result.violations_count == 0, result.generate_report()
 
 
+def test_the_threshold_shown_is_that_of_the_chosen_metric(browse, at) -> None:
+    page = browse(at("autoscaling"))
+    page.get_by_label("Change the number of replicas with the load").check()
+    for metric, label in (("memory", "Memory in use"), ("cpu", "CPU in use")):
+        page.locator(f"input[value={metric}]").check()
+        expect(page.locator("[data-for] input:visible")).to_have_count(1)
+        expect(page.get_by_label(label)).to_be_visible()
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_no_page_has_an_accessibility_violation(browse, web: Client, at, theme: str) -> None:
     web.post(at("environment"), variables({"name": "HF_HOME", "value": "/x"}, {"name": "T", "secret": "on"}))
