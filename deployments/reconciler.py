@@ -49,8 +49,8 @@ LONG_WAIT, STILL_WAITING = timedelta(minutes=3), timedelta(seconds=15)
 #: A rollout with one replica more has its next step; the observer sees it sooner.
 ROLLING_AGAIN = timedelta(minutes=2)
 FIRST_RETRY, LONGEST_RETRY = 1.0, 300.0
-#: Their operators remove what they made only while they are told to wait for it.
-_FOREGROUND = (NIM_SERVICE.name, SCALED_OBJECT.name, "DynamoGraphDeployment")
+#: Gone only with all that was made of them: a service of the name of ours, an autoscaler of the same workload.
+_FOREGROUND = (NIM_SERVICE.name, SCALED_OBJECT.name)
 
 
 class _ClaimLost(Exception):
