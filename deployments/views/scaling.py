@@ -17,6 +17,8 @@ from deployments.vocabulary import DynamoMode, ScalingMetric, Tone
 @dataclass(frozen=True, slots=True)
 class Card:
     metric: str
+    by: str
+    """The metric inside a sentence."""
     bounds: str
     """ "1 to 4 replicas"."""
     facts: tuple[tuple[str, str], ...] = ()
@@ -41,14 +43,16 @@ def card(spec: DeploymentSpec, details: Mapping[str, Any], now: datetime) -> Car
     if not scaling.enabled:
         return None
     metric = scaling.metric.label
+    by = metric if metric[:2].isupper() else metric[:1].lower() + metric[1:]
     bounds = f"{scaling.min_replicas} to {scaling.max_replicas} {noun}s"
     owner = f"The autoscaler sets the number of {noun}s. While it is off, the Engine page does: {_own(spec)}."
     seen = details.get("scaling")
     if not isinstance(seen, Mapping):
-        return Card(metric, bounds, is_seen=False, owner=owner)
+        return Card(metric, by, bounds, is_seen=False, owner=owner)
     capped = bool(seen.get("capped"))
     return Card(
         metric,
+        by,
         bounds,
         facts=_facts(seen, noun, now),
         reason=str(seen.get("reason") or ""),
@@ -56,7 +60,7 @@ def card(spec: DeploymentSpec, details: Mapping[str, Any], now: datetime) -> Car
         target=_amount(seen.get("target")),
         unit="%" if scaling.metric.is_percentage else f"for each {noun}",
         tone=Tone.WARN.value if capped else "",
-        note=_capped(seen, noun, now) if capped else _of_what(scaling.metric),
+        note=_capped(seen, noun, now) if capped else _of_what(scaling.metric, noun),
         events=tuple(
             {**event, "at": moment_of(event.get("at")), "times": event.get("times") or 1}
             for event in seen.get("events") or ()
@@ -71,8 +75,7 @@ def _facts(seen: Mapping[str, Any], noun: str, now: datetime) -> tuple[tuple[str
     last = moment_of(seen.get("last_scaled_at"))
     return (
         (f"{noun.capitalize()}s now", present),
-        ("At least", str(seen.get("minimum", ""))),
-        ("At most", str(seen.get("maximum", ""))),
+        ("Bounds in force", f"{seen.get('minimum')} to {seen.get('maximum')}"),
         ("Last change", f"{times.moment(last, now)} ({times.ago(last, now)})" if last else "None yet"),
     )
 
@@ -83,12 +86,11 @@ def _capped(seen: Mapping[str, Any], noun: str, now: datetime) -> str:
     return f"At its maximum of {seen.get('maximum')} {noun}s{when}, and it wants more."
 
 
-def _of_what(metric: ScalingMetric) -> str:
-    if metric.is_of_engine:
-        return "Mean over all of them."
-    return (
-        f"Of the {metric.label if metric is ScalingMetric.CPU else 'memory'} request, mean over all of them."
+def _of_what(metric: ScalingMetric, noun: str) -> str:
+    of = (
+        "" if metric.is_of_engine else f" of the {'CPU' if metric is ScalingMetric.CPU else 'memory'} request"
     )
+    return f"Mean{of} over all {noun}s."
 
 
 def _own(spec: DeploymentSpec) -> str:
