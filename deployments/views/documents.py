@@ -17,7 +17,7 @@ from deployments.manifests import EngineNotOffered
 from deployments.models import Deployment
 from deployments.spec import DeploymentSpec
 from deployments.views.frame import find, head
-from deployments.vocabulary import DesiredState, Sharing
+from deployments.vocabulary import DesiredState, RolloutStrategy, Sharing
 
 LONGEST_SECRET = 10_000
 
@@ -37,6 +37,8 @@ def manifests(request: Request, name: str) -> HttpResponse:
             source=deployment.current.model_source,  # type: ignore[union-attr]
             revision=number,
             stopped=deployment.desired_state != DesiredState.RUNNING,
+            strategy=RolloutStrategy(deployment.current.strategy),  # type: ignore[union-attr]
+            restarted_at=deployment.restarted_at.isoformat() if deployment.restarted_at else "",
         )
     except EngineNotOffered as error:
         refusal = str(error)
