@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,11 @@ from console.presentation import times
 from deployments.moments import moment_of
 from deployments.spec import DeploymentSpec
 from deployments.vocabulary import DynamoMode, ScalingMetric, Tone
+
+#: How Kubernetes writes the labels by which KEDA finds its own figure: of no use to anybody who reads it.
+_SELECTOR = re.compile(
+    r"[/(]?&LabelSelector\{MatchLabels:map\[string\]string\{[^}]*\},MatchExpressions:[^}]*\},\}\)?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,12 @@ def card(spec: DeploymentSpec, details: Mapping[str, Any], now: datetime) -> Car
         tone=Tone.WARN.value if capped else "",
         note=_capped(seen, noun, now) if capped else _of_what(scaling.metric, noun),
         events=tuple(
-            {**event, "at": moment_of(event.get("at")), "times": event.get("times") or 1}
+            {
+                **event,
+                "at": moment_of(event.get("at")),
+                "times": event.get("times") or 1,
+                "message": _SELECTOR.sub("", str(event.get("message", ""))),
+            }
             for event in seen.get("events") or ()
         ),
         owner=owner,

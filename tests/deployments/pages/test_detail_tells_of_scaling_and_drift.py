@@ -74,6 +74,21 @@ def test_requests_are_counted_for_each_replica(web: Client) -> None:
     assert "2.5 of 5 for each replica" in card(web)
 
 
+def test_labels_that_only_keda_needs_are_left_out_of_what_it_did(web: Client) -> None:
+    labels = (
+        "&LabelSelector{MatchLabels:map[string]string{scaledobject.keda.sh/name: md-chat,},"
+        "MatchExpressions:[]LabelSelectorRequirement{},}"
+    )
+    told = [
+        {"reason": "SuccessfulRescale", "message": f"external metric s0-prometheus({labels}) above target"},
+        {"reason": "FailedGet", "message": f"external metric models/s0-prometheus/{labels}: lost"},
+    ]
+    scaled(scaling(events=told), ScalingMetric.REQUESTS_WAITING)
+    shown = card(web)
+    assert "external metric s0-prometheus above target" in shown
+    assert "external metric models/s0-prometheus: lost" in shown
+
+
 def test_at_its_maximum_it_says_since_when(web: Client) -> None:
     since = world.ago(minutes=7)
     scaled(scaling(capped=True, capped_since=since.isoformat(), replicas=4, desired=4))
