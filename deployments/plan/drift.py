@@ -12,7 +12,7 @@ from deployments.plan.values import HAND_OVER_MANAGER, Change, ObservedObject
 
 MOST_PATHS = 10
 _OURS = (naming.FIELD_MANAGER, HAND_OVER_MANAGER)
-_PART = re.compile(r"\[(?P<key>[^\]=]+)=(?P<value>[^\]]*)\]|\[(?P<index>\d+)\]|(?P<field>[^.\[\]]+)")
+_ITEM = re.compile(r"\[(?:(?P<key>[^\]=]+)=(?P<value>[^\]]*)|(?P<index>\d+))\]")
 
 
 def changes(item: ObservedObject, paths: Sequence[str]) -> list[Change]:
@@ -42,21 +42,19 @@ def _owner(item: ObservedObject, path: str) -> str:
 
 def _holds(fields: Mapping[str, Any], path: str) -> bool:
     """Whether a set of fields has the path, or something that it is a part of or that is a part of it."""
-    at: Mapping[str, Any] = fields
-    for part in _PART.finditer(path):
-        if part["field"] is not None:
-            below = at.get(f"f:{part['field']}")
-        elif part["key"] is not None:
-            below = _item(at, part["key"], part["value"])
-        else:
-            below = None
-        if below is None:
-            # A list without keys is owned as a whole.
-            return part["index"] is not None
-        at = below
-        if not at:
-            return True
-    return True
+    if not path or not fields:
+        return True
+    if item := _ITEM.match(path):
+        if item["index"] is not None:
+            return True  # a list without keys is owned as a whole
+        below = _item(fields, item["key"], item["value"])
+        return below is not None and _holds(below, path[item.end() :].removeprefix("."))
+    # Keys of labels and annotations have dots of their own.
+    return any(
+        _holds(below, path[len(name) - 2 :].removeprefix("."))
+        for name, below in fields.items()
+        if name.startswith("f:") and f"{path}.".replace("[", ".").startswith(f"{name[2:]}.")
+    )
 
 
 def _item(at: Mapping[str, Any], key: str, value: str) -> Mapping[str, Any] | None:

@@ -38,6 +38,10 @@ def item(*entries: dict[str, Any]) -> ObservedObject:
             "spec.ports[port=8000].name",
         ),
         ({"f:metadata": {"f:labels": {"f:slipway/revision": {}}}}, "metadata.labels.slipway/revision"),
+        (
+            {"f:metadata": {"f:labels": {"f:app.kubernetes.io/part-of": {}}}},
+            "metadata.labels.app.kubernetes.io/part-of",
+        ),
         ({"f:spec": {"f:rules": {}}}, "spec.rules[0].host"),
         ({"f:data": {"f:API_TOKEN": {}}}, "data.API_TOKEN"),
     ],
