@@ -49,6 +49,9 @@ def delete(
         finish_foreground(store, plural, current)
     if plural == "persistentvolumeclaims":
         release_volume(store, current["metadata"]["namespace"], current["metadata"]["name"])
+    elif plural == "pods" and _has_ended(current):
+        for claim in claims_of(current):
+            release_volume(store, current["metadata"]["namespace"], claim)
     return store.get(plural, current["metadata"].get("namespace"), current["metadata"]["name"]) or current
 
 
@@ -106,9 +109,16 @@ def release_volume(store: Store, namespace: str, claim: str) -> None:
     obj = store.get("persistentvolumeclaims", namespace, claim)
     if obj is None or not obj["metadata"].get("deletionTimestamp"):
         return
-    if any(claim in claims_of(pod) for pod in store.list("pods", namespace)):
+    # A pod that has ended and only waits for its own dependents no longer uses a volume.
+    pods = [pod for pod in store.list("pods", namespace) if not _has_ended(pod)]
+    if any(claim in claims_of(pod) for pod in pods):
         return
     _drop_finalizer(store, "persistentvolumeclaims", obj, VOLUME_IN_USE)
+
+
+def _has_ended(pod: Object) -> bool:
+    meta = pod["metadata"]
+    return bool(meta.get("deletionTimestamp")) and meta.get("deletionGracePeriodSeconds") == 0
 
 
 def finish_foreground(store: Store, plural: str, owner: Object) -> None:
