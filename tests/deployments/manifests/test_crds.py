@@ -1,6 +1,7 @@
-"""The kinds of operators against their own definitions, where a folder with those is named.
+"""The kinds of operators against their own definitions, where a folder with those is at hand.
 
-SLIPWAY_TEST_CRDS names the folder. It is not part of the repository: the definitions belong to their projects.
+SLIPWAY_TEST_CRDS names the folder; else it is looked for beside the repository. It is not part of it: the definitions
+belong to their projects.
 """
 
 import os
@@ -13,12 +14,13 @@ from deployments.manifests import render
 from tests.deployments.manifests.all_cases import CASES
 from tests.deployments.manifests.validation import SCHEMAS, crd_schema
 
-NAMED = os.environ.get("SLIPWAY_TEST_CRDS", "")
+BESIDE = Path(__file__).parents[4] / "shared" / "reference" / "crds"
+FOLDER = Path(os.environ.get("SLIPWAY_TEST_CRDS") or BESIDE)
 OF_OPERATORS = {tuple(file.stem.rsplit("-", 1)) for file in SCHEMAS.glob("*.yaml")}
 
 pytestmark = pytest.mark.skipif(
-    not Path(NAMED or "nothing").is_dir(),
-    reason="SLIPWAY_TEST_CRDS names no folder with custom resource definitions",
+    not FOLDER.is_dir(),
+    reason="SLIPWAY_TEST_CRDS names no folder with custom resource definitions, and there is none beside",
 )
 
 
@@ -32,7 +34,7 @@ CHECKED = [name for name, case in CASES.items() if any(map(is_of_an_operator, re
 @pytest.mark.parametrize("case", CHECKED)
 def test_the_definition_knows_every_field(case: str) -> None:
     for made in filter(is_of_an_operator, render(*CASES[case])):
-        schema = crd_schema(Path(NAMED), made["apiVersion"], made["kind"])
+        schema = crd_schema(FOLDER, made["apiVersion"], made["kind"])
         found = [f"{error.json_path}: {error.message}" for error in schema.iter_errors(made)]
         assert found == []
 
@@ -40,5 +42,5 @@ def test_the_definition_knows_every_field(case: str) -> None:
 def test_a_field_that_a_definition_does_not_know_is_found() -> None:
     made = next(filter(is_of_an_operator, render(*CASES["nim-operator"])))
     made["spec"]["image"]["pullsecrets"] = []
-    schema = crd_schema(Path(NAMED), made["apiVersion"], made["kind"])
+    schema = crd_schema(FOLDER, made["apiVersion"], made["kind"])
     assert any("pullsecrets" in error.message for error in schema.iter_errors(made))
