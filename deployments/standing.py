@@ -59,7 +59,10 @@ def shown_phase(now: datetime, at: str = "") -> Case:
             then=Value(Phase.QUEUED.value),
         ),
         When(
-            Q(**{f"{seen}revision__lt": F(f"{at}current__number")})
+            (
+                Q(**{f"{seen}revision__lt": F(f"{at}current__number")})
+                | Q(**{f"{at}restarted_at__gt": F(f"{seen}observed_at")})
+            )
             & Q(**{f"{seen}phase__in": [Phase.SERVING.value, Phase.DEGRADED.value, Phase.FAILED.value]}),
             then=Value(Phase.UPDATING.value),
         ),
@@ -133,6 +136,8 @@ def _out_of_sight(deployment: Deployment, seen: Observation, now: datetime) -> t
 def _wish(deployment: Deployment, phase: Phase, now: datetime) -> str:
     by = f" by {deployment.changed_by}" if deployment.changed_by else ""
     at = times.moment(deployment.changed_at, now)
+    if phase is Phase.UPDATING and deployment.restarted_at == deployment.changed_at:
+        return f"A restart was asked for at {at} UTC{by}."
     if phase is Phase.UPDATING and deployment.current is not None:
         return f"Revision {deployment.current.number} was saved at {at} UTC{by}."
     verb = {Phase.DELETING: "Deletion", Phase.STOPPING: "A stop", Phase.QUEUED: "A start"}.get(phase)

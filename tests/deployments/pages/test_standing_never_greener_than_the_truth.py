@@ -99,3 +99,14 @@ def test_a_new_revision_is_not_serving_until_it_was_seen() -> None:
     assert stand().sentence.startswith("Revision 2 was saved")
     world.see(made, Phase.SERVING, revision=2)
     assert stand().phase is Phase.SERVING
+
+
+def test_a_restart_is_a_rollout_until_it_was_seen() -> None:
+    made = world.deployment(phase=Phase.SERVING, seen=world.ago(seconds=5))
+    desired.restart(made, author=world.person(), since=None)
+    standing = stand()
+    assert standing.phase is Phase.UPDATING
+    assert "A restart was asked for" in standing.sentence
+    assert "by Ada Berg" in standing.sentence
+    world.see(made, Phase.SERVING)
+    assert stand().phase is Phase.SERVING
