@@ -83,9 +83,11 @@ def _command(deployment: Deployment, kinds: list[Kind]) -> str:
     """For kubectl, which removes kinds in the order in which they are named: traffic first, data last."""
     offers = deployment.endpoint.cluster.offers
     order = owned_kinds(offers.dynamo_versions, nim_operator=offers.nim_operator, keda=offers.keda)
-    wanted = [kind for kind in (*order, CLAIM) if kind in kinds] or list(OWNED)
-    names = [f"{kind.plural}.{kind.group}" if kind.group else kind.plural for kind in reversed(wanted)]
-    # The volumes go with the pods that use them, so last.
-    names = [*(name for name in names if name != CLAIM.plural), CLAIM.plural]
+    # kubectl refuses all of it for one kind that the cluster does not know; Kubernetes' own kinds it always knows.
+    wanted = [kind for kind in order if kind in kinds or (kind in OWNED and not kind.optional)]
+    # The volumes last, after the pods that use them.
+    wanted = [*(kind for kind in reversed(wanted) if kind is not CLAIM), CLAIM]
+    names = [f"{kind.plural}.{kind.group}" if kind.group else kind.plural for kind in wanted]
     label = f"{naming.DEPLOYMENT_LABEL}={naming.label_value(deployment.name)}"
-    return f"kubectl --namespace {deployment.endpoint.namespace} delete {','.join(names)} --selector {label}"
+    where = f"kubectl --namespace {deployment.endpoint.namespace} delete"
+    return " \\\n  ".join([where, ",".join(names), f"--selector {label}"])

@@ -27,7 +27,7 @@ _FACTS = {
         "A changed field is set back, and a removed object is made again. What Slipway does not set is left alone."
     ],
     DriftPolicy.LEAVE.value: [
-        "The page says what was changed and by whom. Repair now takes it back; so does the next revision."
+        "The page says what was changed and by whom. Repair now takes it back, and a new revision may overwrite it."
     ],
 }
 

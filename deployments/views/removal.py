@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
@@ -30,7 +30,10 @@ MOST_LISTED = 30
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.DEPLOY)
 def delete(request: Request, name: str) -> HttpResponse:
-    deployment, standing, now = find(request, name)
+    try:
+        deployment, standing, now = find(request, name)
+    except Http404:
+        return _gone_meanwhile(request)
     if deployment.desired_state == DesiredState.DELETED:
         if request.method != "POST":
             messages.info(request, f"{name} is being deleted already.")
@@ -70,7 +73,10 @@ def delete(request: Request, name: str) -> HttpResponse:
 @requires(Permission.DEPLOY)
 def abandon(request: Request, name: str) -> HttpResponse:
     """Forgets a deployment without asking its cluster, which is gone."""
-    deployment, _, now = find(request, name)
+    try:
+        deployment, _, now = find(request, name)
+    except Http404:
+        return _gone_meanwhile(request)
     cluster = deployment.endpoint.cluster
     if not leftovers.is_gone(cluster, now):
         messages.info(request, f"{cluster.name} answers. Delete {name} there instead.")
@@ -104,6 +110,13 @@ def abandon(request: Request, name: str) -> HttpResponse:
         danger=True,
     )
     return ask(request, deployment, question, form)
+
+
+def _gone_meanwhile(request: Request) -> HttpResponse:
+    """The second of two clicks meets nothing any more, and what it asked for is done."""
+    if request.method != "POST":
+        raise Http404
+    return redirect("deployment_list")
 
 
 def loses(deployment: Deployment, standing: Standing) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand
 from django.db import transaction
+from django.utils import timezone
 
 from console.access import Role
 from console.models import Membership, Organization, User
@@ -136,6 +137,8 @@ def add_catalog() -> None:
     for facts in MODELS:
         values = {"source_kind": SourceKind.HUGGING_FACE, **facts}
         values["provider"] = Provider.objects.get(slug=facts["provider"])
+        if facts.get("weights_token"):
+            values["weights_token_set_at"] = timezone.now()
         CatalogModel.objects.get_or_create(slug=values.pop("slug"), defaults=values)
 
 

@@ -71,9 +71,10 @@ def test_what_stays_behind_is_named(made: Deployment) -> None:
 def test_one_command_removes_it_traffic_first_and_volumes_last(made: Deployment) -> None:
     found = leftovers.of(Deployment.objects.with_everything_to_render().get(), DETAILS)
     assert found.command == (
-        "kubectl --namespace models delete "
-        "horizontalpodautoscalers.autoscaling,statefulsets.apps,services,persistentvolumeclaims "
-        "--selector slipway/deployment=chat"
+        "kubectl --namespace models delete \\\n"
+        "  ingresses.networking.k8s.io,horizontalpodautoscalers.autoscaling,statefulsets.apps,services,secrets,"
+        "persistentvolumeclaims \\\n"
+        "  --selector slipway/deployment=chat"
     )
 
 

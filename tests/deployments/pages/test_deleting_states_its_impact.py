@@ -85,6 +85,14 @@ def test_sent_twice_it_is_said_once(web: Client) -> None:
     assert "already" not in page
 
 
+@pytest.mark.parametrize("address", [DELETE, ABANDON])
+def test_a_second_click_that_comes_when_all_is_done_leads_to_the_list(web: Client, address: str) -> None:
+    assert web.post(address, {"name": "chat"}).headers["Location"] == "/deployments/"
+    assert web.get(address).status_code == 404
+    stranger = world.signed_in(world.tenant("bea@acme.example", "acme"))
+    assert stranger.post(address, {"name": "chat"}).status_code == 404
+
+
 def test_with_the_cluster_gone_it_says_that_deleting_waits_and_shows_the_other_way(web: Client) -> None:
     world.deployment()
     assert ABANDON not in text(web.get(DELETE))
@@ -106,7 +114,7 @@ def test_giving_up_names_what_is_left_and_how_to_remove_it(web: Client) -> None:
     answer = web.post(ABANDON, {"name": "chat"}, follow=True)
     assert "chat is removed from Slipway. What was left in fra-1 is still there." in text(answer)
     assert not Deployment.objects.exists()
-    assert web.post(ABANDON, {"name": "chat"}).status_code == 404
+    assert text(web.post(ABANDON, {"name": "chat"}, follow=True)).count("is removed from Slipway") == 0
 
 
 @pytest.mark.parametrize("span", [None, timedelta(minutes=1)])
