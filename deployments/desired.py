@@ -10,16 +10,18 @@ from dataclasses import replace
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from console.models import Organization, User
-from deployments import document, leftovers, ngc, quantity, strategy
+from deployments import document, fixed, leftovers, ngc, strategy
 from deployments.context import ModelSource
 from deployments.document import InvalidDocument, Problem
 from deployments.drifting import REPAIR
 from deployments.facts import ClusterFacts
 from deployments.models import (
     CatalogModel,
+    Cluster,
     Deployment,
     Draft,
     Endpoint,
@@ -27,7 +29,6 @@ from deployments.models import (
     Revision,
     Transition,
 )
-from deployments.plan import shrinking
 from deployments.spec import DeploymentSpec
 from deployments.terms import save_shares, save_terms
 from deployments.vocabulary import DesiredState, DriftPolicy, Phase, RolloutStrategy, Sharing
@@ -129,7 +130,10 @@ def revise(
             raise InvalidDocument([Problem("spec.model", sentence)])
         source = source or model.source
         spec = _with_image(spec, source)
-        _require_no_shrinking(locked, spec)
+        # Against what the cluster has: a revision that it refused may be taken back.
+        reached = locked.revisions.filter(number=locked.applied_revision).first()
+        if reached is not None and (problems := fixed.of(reached.spec, spec)):
+            raise InvalidDocument(problems)
         kept = current.secret_values()
         values = {name: (secrets or {}).get(name) or kept.get(name, "") for name in spec.secret_names}
         _require_secrets(spec, values)
@@ -226,9 +230,14 @@ def abandon(deployment: Deployment, *, author: User | None) -> None:
 
 def endpoint_changed(endpoint: Endpoint) -> int:
     """Queues the deployments of an endpoint that was edited; returns how many. Routes change, pods do not."""
-    with transaction.atomic():
-        affected = Deployment.objects.filter(endpoint=endpoint).exclude(desired_state=DesiredState.DELETED)
-        return affected.update(reconcile_due_at=timezone.now())
+    return _look_at_all(Q(endpoint=endpoint))
+
+
+def key_changed(record: Cluster | CatalogModel) -> int:
+    """Queues the deployments of a cluster or model whose key or token was changed or removed; returns how many.
+
+    Their secrets change, pods do not: they read them at their next start."""
+    return _look_at_all(Q(endpoint__cluster=record) if isinstance(record, Cluster) else Q(model=record))
 
 
 def look_again(deployment: Deployment) -> None:
@@ -313,20 +322,6 @@ def _require_secrets(spec: DeploymentSpec, values: Mapping[str, str]) -> None:
         raise InvalidDocument(problems)
 
 
-def _require_no_shrinking(deployment: Deployment, spec: DeploymentSpec) -> None:
-    """Against the revision that the cluster has: one that it refused may be taken back. Dynamo's volumes are made
-    with each pod, and so may shrink."""
-    reached = deployment.revisions.filter(number=deployment.applied_revision).first()
-    if reached is None or strategy.runs_as(spec) == "DynamoGraphDeployment":
-        return
-    before = reached.spec
-    if strategy.runs_as(before) != strategy.runs_as(spec):
-        return
-    if quantity.to_bytes(spec.engine.volume) < quantity.to_bytes(before.engine.volume):
-        refusal = shrinking(before.engine.volume, spec.engine.volume)
-        raise InvalidDocument([Problem("spec.engine.volume", f"{refusal.sentence} {refusal.remedy}")])
-
-
 def name_taken(name: str) -> Problem:
     """The problem of a name that another deployment has."""
     return Problem("metadata.name", f"There is a deployment {name} already. Choose another name.")
@@ -383,6 +378,12 @@ def _queue(deployment: Deployment, author: User | None, now: datetime) -> None:
     deployment.attempts, deployment.refusal, deployment.reconcile_due_at = 0, None, now
     deployment.save(update_fields=["changed_at", "changed_by", "attempts", "refusal", "reconcile_due_at"])
     _hint(deployment.pk)
+
+
+def _look_at_all(where: Q) -> int:
+    """Queues a look that wants nothing new, in one statement."""
+    affected = Deployment.objects.filter(where).exclude(desired_state=DesiredState.DELETED)
+    return affected.update(reconcile_due_at=timezone.now())
 
 
 def _look_for(deployment: Deployment, author: User | None) -> None:

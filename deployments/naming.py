@@ -31,6 +31,15 @@ REVISION_LABEL: Final = "slipway/revision"
 MODEL_ANNOTATION: Final = "slipway/model"
 SECRETS_ANNOTATION: Final = "slipway/secrets-checksum"
 RESTARTED_ANNOTATION: Final = "slipway/restarted-at"
+
+#: How Dynamo's operator rolls workers: how many more at first, how many fewer meanwhile.
+PACE_ANNOTATIONS: Final = (
+    "nvidia.com/deployment-rolling-update-max-surge",
+    "nvidia.com/deployment-rolling-update-max-unavailable",
+)
+IN_PLACE: Final = ("0", "1")
+ONE_MORE_FIRST: Final = ("1", "0")
+PACES: Final = (IN_PLACE, ONE_MORE_FIRST)
 """On pods: when somebody last asked for a restart. A new value makes the pods start anew."""
 
 TEMPLATE_LABEL: Final = "slipway/template"

@@ -56,9 +56,6 @@ _USERS_GROUP: Final = 1000
 _PATIENCE: Final = 7200
 """Seconds that the operator's own start-up probe waits for a worker."""
 
-_MAX_SURGE: Final = "nvidia.com/deployment-rolling-update-max-surge"
-_MAX_UNAVAILABLE: Final = "nvidia.com/deployment-rolling-update-max-unavailable"
-
 
 def render(spec: DeploymentSpec, context: RenderContext) -> list[Manifest]:
     """Secrets, client service, graph, autoscaler and route, in the order of creation.
@@ -150,7 +147,8 @@ def _frontend(spec: DeploymentSpec, context: RenderContext) -> Component:
         replicas=0 if context.stopped else 1,
         resources=_FRONTEND_RESOURCES,
         labels=_labels(spec, FRONTEND),
-        annotations={**marks(spec, context), **_pace(RolloutStrategy.SURGE)},
+        annotations=marks(spec, context),
+        pace=_pace(RolloutStrategy.SURGE),
         container=container,
         pod=_pod(spec, context),
     )
@@ -168,7 +166,8 @@ def _worker(spec: DeploymentSpec, context: RenderContext, group: PodGroup) -> Co
         resources=resources,
         shared_memory=shared_size(resources),
         labels=_labels(spec, group.role),
-        annotations={**marks(spec, context), **_pace(context.strategy)},
+        annotations=marks(spec, context),
+        pace=_pace(context.strategy),
         container=_worker_container(spec, context, group),
         pod={**_pod(spec, context), "volumes": [_cache(spec, context)], **placement(resources)},
     )
@@ -215,8 +214,8 @@ def _labels(spec: DeploymentSpec, role: str) -> dict[str, str]:
 
 
 def _pace(strategy: RolloutStrategy) -> dict[str, str]:
-    surge = strategy is RolloutStrategy.SURGE
-    return {_MAX_SURGE: "1" if surge else "0", _MAX_UNAVAILABLE: "0" if surge else "1"}
+    pace = naming.ONE_MORE_FIRST if strategy is RolloutStrategy.SURGE else naming.IN_PLACE
+    return dict(zip(naming.PACE_ANNOTATIONS, pace, strict=True))
 
 
 def _cache(spec: DeploymentSpec, context: RenderContext) -> Manifest:

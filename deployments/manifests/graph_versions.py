@@ -29,6 +29,9 @@ class Component:
     annotations: Mapping[str, str]
     container: Manifest
     """The main container, without its resources."""
+    pace: Mapping[str, str]
+    """Annotations that say how the operator rolls the pods. Written with the next change of the pods only, so no part
+    of what they are made from (plan/graphs.py)."""
     pod: Manifest
     """The rest of the pod's spec."""
     scaled: bool = False
@@ -56,7 +59,7 @@ class Component:
     @property
     def about(self) -> Manifest:
         """Labels and annotations of its pods."""
-        return {"labels": {**self.labels, **self.own}, "annotations": dict(self.annotations)}
+        return {"labels": {**self.labels, **self.own}, "annotations": {**self.annotations, **self.pace}}
 
 
 def write(components: Sequence[Component], version: str) -> Manifest:
@@ -98,7 +101,7 @@ def _v1alpha1(component: Component) -> Manifest:
     made |= {
         "resources": _resources(component.resources),
         # The pace of a rollout is read from the service's annotations, all the others from the pod's.
-        "annotations": dict(component.annotations),
+        "annotations": {**component.annotations, **component.pace},
         "extraPodMetadata": component.about,
         "extraPodSpec": {**component.pod, "mainContainer": container},
     }

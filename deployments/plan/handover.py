@@ -39,10 +39,10 @@ def take(object: Object, item: ObservedObject) -> list[Step]:
     """Lets a graph go of its scaling adapter at the present number; the wanted one may be set only after that."""
     if object["kind"] != "DynamoGraphDeployment":
         return []
-    live = dict(_components(item.body))
+    live = dict(components(item.body))
     held = {
         name: int(live[name]["replicas"])
-        for name, wanted in _components(object)
+        for name, wanted in components(object)
         if name in live
         and _is_scaled(live[name])
         and not _is_scaled(wanted)
@@ -76,10 +76,10 @@ def _given(object: Object, item: ObservedObject) -> dict[str, int]:
         return {"": int(number)} if ours and number is not None else {}
     if object["kind"] != "DynamoGraphDeployment":
         return {}
-    live = dict(_components(item.body))
+    live = dict(components(item.body))
     return {
         name: int(live[name]["replicas"])
-        for name, wanted in _components(object)
+        for name, wanted in components(object)
         if "replicas" not in wanted
         and live.get(name, {}).get("replicas") is not None
         and _owns_component(item, name)
@@ -98,7 +98,8 @@ def _owns_component(item: ObservedObject, name: str) -> bool:
     return False
 
 
-def _components(body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def components(body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The components of a graph by name, in either version of the kind."""
     spec = body.get("spec") or {}
     if spec.get("components") is not None:
         yield from ((str(each.get("name", "")), each) for each in spec["components"])

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from deployments.likeness import differences, is_like
-from deployments.plan import drift, growth, handover, surge
+from deployments.plan import drift, graphs, growth, handover, surge
 from deployments.plan.digests import is_stamped, same_template, stamped
 from deployments.plan.more import pods_of
 from deployments.plan.values import (
@@ -53,6 +53,8 @@ class Maker:
             return
         if item is not None and self._grow(object, item):
             return
+        if item is not None and object["kind"] == graphs.GRAPH:
+            object = graphs.with_present_pace(object, item)
         wanted = stamped(object, self.key)
         why = ""
         if object["kind"] == "StatefulSet":

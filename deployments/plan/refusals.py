@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from deployments.likeness import is_like
+from deployments.plan import graphs
 from deployments.plan.values import Object, ObservedObject, Refusal, identity
 
 #: Fields of a StatefulSet that stay as they were made, with the words for them.
@@ -28,6 +29,8 @@ def refusal_of(desired: Sequence[Object], live: Mapping[tuple[str, str], Observe
                 "Remove or rename it, or deploy under another name.",
             )
         if item.kind == "StatefulSet" and not item.is_going and (refusal := _fixed_field(object, item)):
+            return refusal
+        if item.kind == graphs.GRAPH and not item.is_going and (refusal := graphs.fixed(object, item)):
             return refusal
     return None
 

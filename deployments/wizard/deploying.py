@@ -26,7 +26,7 @@ from deployments.wizard.drafts import Finished
 from deployments.wizard.preview import StrategyForm
 from deployments.wizard.text import fit
 from deployments.wizard.views import finished
-from deployments.wizard.work import Work, load, reached
+from deployments.wizard.work import Work, load
 
 CONTINUE_FROM_NEWEST = "newest"
 STRATEGY = "strategy"
@@ -179,10 +179,9 @@ def _context(work: Work, spec: DeploymentSpec | None) -> dict[str, Any]:
 
 def _refusals(work: Work, spec: DeploymentSpec) -> list[Problem]:
     """What the cluster would refuse of a change, known before it is asked."""
-    there = reached(work.editing) if work.editing else None
-    if there is None or work.endpoint is None:
+    if work.there is None or work.endpoint is None:
         return []
-    refusal = volumes.refusal(there, spec, work.facts, work.endpoint.storage_class or None)
+    refusal = volumes.refusal(work.there, spec, work.facts, work.endpoint.storage_class or None)
     return [Problem("spec.engine.volume", refusal)] if refusal else []
 
 

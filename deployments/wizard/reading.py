@@ -38,6 +38,10 @@ class Reading:
     def of(self, step: Step) -> list[Problem]:
         return self.problems.get(step.slug, [])
 
+    def with_problems(self, step: Step, more: list[Problem]) -> Reading:
+        """The same draft with more that is wrong on one step."""
+        return Reading(None, {**self.problems, step.slug: [*self.of(step), *more]})
+
 
 def to_mapping(sections: Mapping[str, Any]) -> dict[str, Any]:
     """The sections of a draft as a whole document."""

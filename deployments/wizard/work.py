@@ -8,13 +8,15 @@ from functools import cached_property
 from typing import Any
 
 from console.models import User
+from deployments import fixed
 from deployments.context import ModelSource
+from deployments.document import read_engine
 from deployments.document.engine import kind_of
 from deployments.facts import ClusterFacts
 from deployments.models import CatalogModel, Deployment, Draft, Endpoint, Revision
 from deployments.spec import DeploymentSpec
 from deployments.vocabulary import Engine
-from deployments.wizard import reading
+from deployments.wizard import reading, steps
 from deployments.wizard.reading import Reading
 from deployments.wizard.steps import Step
 
@@ -85,12 +87,26 @@ class Work:
 
     @cached_property
     def reading(self) -> Reading:
-        return reading.read(self.sections, self.secret_names)
+        return self._with_fixed(reading.read(self.sections, self.secret_names), self.sections.get("engine"))
 
     def with_section(self, step: Step, section: Any, secret_names: frozenset[str] = frozenset()) -> Reading:
         """The draft judged as if this step said something else, and these secrets had a value too."""
         known = self.secret_names | secret_names
-        return reading.read({**self.sections, step.slug: section}, known)
+        found = reading.read({**self.sections, step.slug: section}, known)
+        return self._with_fixed(found, section if step == steps.ENGINE else self.sections.get("engine"))
+
+    @cached_property
+    def there(self) -> DeploymentSpec | None:
+        """What the cluster has of the deployment that is edited."""
+        return reached(self.editing) if self.editing else None
+
+    def _with_fixed(self, found: Reading, section: Any) -> Reading:
+        """With what the engine that is there does not let go of."""
+        if self.there is None or self.there.engine.kind is not Engine.DYNAMO:
+            return found
+        wanted = read_engine(section, "spec.engine", [])
+        problems = fixed.of_engine(self.there.engine, wanted) if wanted else []
+        return found.with_problems(steps.ENGINE, problems) if problems else found
 
     def forget(self) -> None:
         """Looks again at the draft after a change."""
