@@ -15,6 +15,8 @@ from deployments import document
 from deployments.context import ClusterOffers, Exposure, ModelSource, RenderContext
 from deployments.document import InvalidDocument
 from deployments.manifests import EngineNotOffered, render
+from deployments.manifests.scaling import ScalingNotOffered
+from deployments.scaling import NO_PROMETHEUS
 from deployments.vocabulary import Routing, SourceKind, UseCase
 
 SOURCES = {word.value: word for word in SourceKind}
@@ -54,6 +56,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--dynamo", choices=DYNAMO_VERSIONS, default="v1beta1", help="served DynamoGraphDeployment"
         )
+        parser.add_argument(
+            "--prometheus", default="", metavar="URL", help="where KEDA asks for the engine's figures"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -63,6 +68,11 @@ class Command(BaseCommand):
             objects = [object for object in made if object["kind"] != "Secret"]
         except InvalidDocument as invalid:
             self._refuse(f"{problem.path}: {problem.message}" for problem in invalid.problems)
+        except ScalingNotOffered as reason:
+            told = str(reason)
+            if told == NO_PROMETHEUS:
+                told = "The metric comes from Prometheus. Say with --prometheus where it is."
+            self._refuse([f"spec.autoscaling.metric: {told}"])
         except EngineNotOffered as reason:
             self._refuse([f"spec.engine.kind: {reason}"])
         else:
@@ -96,7 +106,7 @@ def _context(options: dict[str, Any], model: str) -> RenderContext:
         storage_class=options["storage_class"],
         pull_secret=options["pull_secret"],
         ngc_key=STAND_IN if options["ngc_key"] else None,
-        offers=ClusterOffers(dynamo_versions=(options["dynamo"],)),
+        offers=ClusterOffers(dynamo_versions=(options["dynamo"],), prometheus_url=options["prometheus"]),
     )
 
 

@@ -109,6 +109,16 @@ def test_an_ngc_key_is_referred_to_and_never_printed(document: Path) -> None:
     assert objects[0]["spec"]["image"]["pullSecrets"] == ["md-opt-125m--registry", "mirror"]
 
 
+def test_figures_of_the_engine_need_the_address_of_prometheus(document: Path) -> None:
+    document.write_text(DOCUMENT + "  autoscaling: {enabled: true, metric: requests-waiting}\n")
+    assert refused(document) == [
+        "spec.autoscaling.metric: The metric comes from Prometheus. Say with --prometheus where it is."
+    ]
+    objects = printed(document, "--prometheus", "http://prometheus.monitoring:9090")
+    (scaled,) = [made for made in objects if made["kind"] == "ScaledObject"]
+    assert scaled["spec"]["triggers"][0]["metadata"]["threshold"] == "5"
+
+
 @pytest.mark.parametrize("version", ["v1alpha1", "v1beta1"])
 def test_a_graph_is_printed_in_the_version_asked_for(document: Path, version: str) -> None:
     document.write_text(
