@@ -88,7 +88,7 @@ class Addons:
     keda: bool = False
     dynamo: bool = False
     dynamo_versions: tuple[str, ...] = ()
-    """Served versions of DynamoGraphDeployment, such as "v1alpha1" and "v1beta1"."""
+    """Served versions of DynamoGraphDeployment that keep the labels of its pods, such as "v1alpha1" and "v1beta1"."""
     nim: bool = False
     nim_versions: tuple[str, ...] = ()
     """Served versions of NIMService."""

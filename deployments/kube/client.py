@@ -134,12 +134,16 @@ class Cluster:
 
     def get(self, kind: Kind, namespace: str | None, name: str) -> dict[str, Any] | None:
         """One object as plain values, or None."""
+        return self.read(kind, namespace, name, dict[str, Any])
+
+    def read(self, kind: Kind, namespace: str | None, name: str, shape: type[T]) -> T | None:
+        """One object decoded as `shape`, or None."""
         path = kind.path(namespace, quote(name, safe=""))
         try:
             answer = self._ask("GET", path, f"read {kind.name} {name}")
         except NotFound:
             return None
-        return decode.read_one(dict[str, Any], answer.body)
+        return decode.read_one(shape, answer.body)
 
     def apply(
         self,

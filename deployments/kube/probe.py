@@ -14,6 +14,7 @@ from typing import TypeVar
 from deployments import quantity
 from deployments.facts import Addons, ClusterFacts, GpuNode, Quota, Taint
 from deployments.facts import StorageClass as StorageClassFacts
+from deployments.kube import pod_labels
 from deployments.kube.client import Ask, Cluster, connect
 from deployments.kube.decode import Node, Pod, StorageClass
 from deployments.kube.errors import Forbidden, KubeError, Unauthorised
@@ -202,13 +203,14 @@ def _addons(cluster: Cluster) -> Addons:
         if f"nvidia.com/{version}" in versions
         and "dynamographdeployments" in _resources(cluster, f"nvidia.com/{version}")
     )
+    keeping = pod_labels.keeping(cluster, dynamo) if dynamo else ()
     return Addons(
         # The group is known as soon as metrics-server is registered; it only answers when that one runs.
         metrics_server="metrics.k8s.io" in groups and bool(_resources(cluster, "metrics.k8s.io/v1beta1")),
         gateway_api="gateway.networking.k8s.io" in groups,
         keda="keda.sh" in groups,
         dynamo=bool(dynamo),
-        dynamo_versions=dynamo,
+        dynamo_versions=keeping,
         nim="apps.nvidia.com" in groups,
         nim_versions=_served("apps.nvidia.com", versions),
         keda_versions=_served("keda.sh", versions),

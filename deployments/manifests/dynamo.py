@@ -88,8 +88,8 @@ def scale_target(spec: DeploymentSpec, context: RenderContext) -> Manifest:
 def _require(spec: DeploymentSpec, context: RenderContext) -> None:
     if not context.offers.dynamo_versions:
         raise EngineNotOffered(
-            "This cluster has no Dynamo operator. Install NVIDIA's dynamo-platform chart and check the cluster "
-            "again, or choose vLLM."
+            "This cluster has no Dynamo operator that Slipway can use. Install NVIDIA's dynamo-platform chart, or "
+            "upgrade it, and check the cluster again. Or choose vLLM."
         )
     source = context.source
     if source.kind is not SourceKind.HUGGING_FACE:

@@ -15,6 +15,11 @@ from deployments.vocabulary import DynamoBackend, DynamoMode, Engine, NimRunner,
 
 INSTALL_DYNAMO: Final = "Install the Dynamo platform: its operator serves DynamoGraphDeployment."
 
+UPGRADE_DYNAMO: Final = (
+    "Its definition of DynamoGraphDeployment has no place for them, and Slipway finds pods by them. Upgrade the Dynamo "
+    "platform to its newest release with its custom resource definitions, then check the cluster's connection."
+)
+
 #: A variable that people may set themselves instead of giving Slipway the key.
 NGC_KEY: Final = "NGC_API_KEY"
 
@@ -47,9 +52,11 @@ def check_operators(
         if not facts.addons.dynamo:
             detail = f"{INSTALL_DYNAMO} Then check the cluster's connection."
             yield blocker("The cluster has no Dynamo operator", detail, Step.ENGINE)
+        elif not facts.addons.dynamo_versions:
+            yield blocker("The Dynamo platform drops the labels of pods", UPGRADE_DYNAMO, Step.ENGINE)
         else:
             served = ", ".join(facts.addons.dynamo_versions)
-            yield passed(f"The Dynamo operator serves {served or 'its graphs'}", Step.ENGINE)
+            yield passed(f"The Dynamo operator serves {served}", Step.ENGINE)
         if _disaggregated(spec):
             yield from _rdma(nodes)
     if engine.nim is not None and engine.nim.runner is NimRunner.OPERATOR:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from typing import Any
 
+from deployments.sandbox import definition_schema
 from deployments.sandbox.kinds import KINDS, Kind, is_absent
 from deployments.sandbox.store import Store
 
@@ -180,7 +181,7 @@ def _definition(kind: Kind, versions: list[Kind]) -> dict[str, Any]:
             "name": each.version,
             "served": True,
             "storage": index == 0,
-            "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+            "schema": {"openAPIV3Schema": definition_schema.outline(each)},
             "subresources": {"status": {}},
         }
         for index, each in enumerate(versions)

@@ -55,6 +55,14 @@ def titles(seen: Preflight, level: Level) -> list[str]:
     return [item.title for item in seen.items if item.level is level]
 
 
+def test_a_platform_that_drops_labels_has_to_be_upgraded_first() -> None:
+    dropping = replace(WITH_OPERATORS, addons=replace(WITH_OPERATORS.addons, dynamo_versions=()))
+    [blocker] = look(dynamo(), SOURCE, dropping).blockers
+    assert (blocker.title, blocker.step) == ("The Dynamo platform drops the labels of pods", Step.ENGINE)
+    assert "Upgrade the Dynamo platform" in blocker.detail
+    assert look(dynamo(), SOURCE).blockers == ()
+
+
 def test_a_nim_with_a_key_only_asks_for_its_licence() -> None:
     seen = look(nim(), NGC)
     assert titles(seen, Level.BLOCKER) == []

@@ -58,6 +58,16 @@ def test_what_we_may_not_read_stays_unknown(world: World, fault: Callable[..., N
     assert (facts.gpu_nodes, facts.storage_classes, facts.quotas) == ((), (), None)
 
 
+def test_a_definition_that_we_may_not_read_is_trusted_and_its_right_is_not_missed(
+    world: World, fault: Callable[..., None]
+) -> None:
+    before = probe(access_of(world.cluster))
+    assert before.addons.dynamo_versions == ("v1alpha1", "v1beta1")
+    fault(match={"path": "customresourcedefinitions"}, status=403)
+    assert probe(access_of(world.cluster)) == before
+    assert not any("customresourcedefinitions" in resource for resource in needed(before.addons))
+
+
 def test_rights_are_asked_for_kinds_that_a_cluster_has_and_for_no_others() -> None:
     plain, full = needed(Addons()), needed(Addons(keda=True, dynamo=True, nim=True))
     assert "patch" in plain["persistentvolumeclaims"]
