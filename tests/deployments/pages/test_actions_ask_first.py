@@ -7,7 +7,8 @@ from django.test import Client
 
 from deployments import desired
 from deployments.models import Deployment
-from deployments.vocabulary import DesiredState, Phase
+from deployments.spec import DynamoSpec, EngineSpec
+from deployments.vocabulary import DesiredState, DynamoMode, Engine, Phase
 from tests.deployments.pages import world
 
 
@@ -66,6 +67,15 @@ def test_restart_says_which_replicas_in_which_order_and_what_is_missing_meanwhil
     assert "md-chat-1, then md-chat-0. Each waits until the one before is ready." in page
     assert "1 of 2 replicas is away at a time" in page
     assert "Replace in place." in page
+
+
+def test_the_frontend_of_dynamo_is_counted_as_no_worker(web: Client) -> None:
+    dynamo = DynamoSpec(DynamoMode.DISAGGREGATED)
+    engine = EngineSpec(Engine.DYNAMO, "nvcr.io/nvidia/ai-dynamo/vllm-runtime", "1.4.0", dynamo=dynamo)
+    world.deployment(ready=3, wanted=3, engine=engine)
+    page = web.get("/deployments/chat/restart/").content.decode()
+    assert "2 workers restart" in page
+    assert "The Dynamo operator rolls all workers together" in page
 
 
 def restarting(web: Client) -> dict[str, str]:
