@@ -12,21 +12,24 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 
-from deployments import prometheus
+from deployments import desired, prometheus
 from deployments.models import CatalogModel, Cluster, Endpoint, Provider
 from deployments.rules import Refused
-from deployments.write_only import KeyField, removal, store_key
+from deployments.write_only import READ_AT_START, KeyField, removal, store_key
 
 
 class _KeyForm(forms.ModelForm):
     """A record with an NGC key."""
 
-    ngc_key = KeyField(label="NGC key", help_text="Empty keeps the stored one. It is never shown.")
+    ngc_key = KeyField(
+        label="NGC key", help_text=f"Empty keeps the stored one. It is never shown. {READ_AT_START}"
+    )
     forget_ngc_key = removal("Remove the stored NGC key")
 
     def save(self, commit: bool = True) -> Any:
         record = super().save(commit=False)
-        store_key(record, "ngc_key", self.cleaned_data["ngc_key"], remove=self.cleaned_data["forget_ngc_key"])
+        removed = self.cleaned_data["forget_ngc_key"]
+        self.key_change = store_key(record, "ngc_key", self.cleaned_data["ngc_key"], remove=removed)
         if commit:
             record.save()
         return record
@@ -76,6 +79,8 @@ class ClusterAdmin(_Records):
     def save_model(self, request: HttpRequest, obj: Cluster, form: Any, change: bool) -> None:
         """Only what people write: the worker may be writing the rest at this moment."""
         obj.save(update_fields=["name", "ngc_key", "ngc_key_set_at", "prometheus_url"])
+        if form.key_change:
+            desired.key_changed(obj)
 
 
 @admin.register(CatalogModel)
@@ -91,6 +96,11 @@ class CatalogModelAdmin(_Records):
         *("name", "slug", "provider", "description", "source_kind", "source_reference", "source_revision"),
         *("weights_token_set_at", "ngc_key", "forget_ngc_key", "ngc_key_set_at"),
     ]
+
+    def save_model(self, request: HttpRequest, obj: CatalogModel, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if form.key_change:
+            desired.key_changed(obj)
 
 
 @admin.register(Endpoint)

@@ -24,7 +24,15 @@ from deployments.models import Cluster
 from deployments.rules import Refused
 from deployments.short_names import ShortNameField
 from deployments.vocabulary import ClusterKind
-from deployments.write_only import KeyField, WriteOnlyText, removal, say_lost, store_key
+from deployments.write_only import (
+    READ_AT_START,
+    KeyChange,
+    KeyField,
+    WriteOnlyText,
+    removal,
+    say_lost,
+    store_key,
+)
 
 _FACTS = {
     ClusterKind.KUBECONFIG: ["Any cluster that this console can reach."],
@@ -63,7 +71,7 @@ class ClusterForm(forms.ModelForm):
     )
     ngc_key = KeyField(
         label="NGC key",
-        help_text="Pulls NVIDIA's images and lets NIM fetch weights. A model may bring its own.",
+        help_text=f"Pulls NVIDIA's images and lets NIM fetch weights. A model may bring its own. {READ_AT_START}",
     )
     forget_ngc_key = removal("Remove the stored NGC key")
     prometheus_url = forms.CharField(
@@ -100,6 +108,8 @@ class ClusterForm(forms.ModelForm):
             refused={kind.value: reason for kind, reason in self.refused.items()},
         )
         self.fields["kind"].widget = cards
+        self.key_change = KeyChange.NONE
+        """Set by save(): deployments have to get another key, or none."""
         self.found = ""
         """The text of an accepted kubeconfig; empty: the stored one stays."""
         if not self.instance.ngc_key:
@@ -143,7 +153,7 @@ class ClusterForm(forms.ModelForm):
         else:
             cluster.kubeconfig = kubeconfig_before
         removed = bool(self.cleaned_data.get("forget_ngc_key"))
-        store_key(cluster, "ngc_key", self.cleaned_data["ngc_key"], remove=removed)
+        self.key_change = store_key(cluster, "ngc_key", self.cleaned_data["ngc_key"], remove=removed)
         if commit and cluster.pk:
             # What is observed belongs to the worker, which may be writing at this moment.
             cluster.save(update_fields=_WRITTEN)

@@ -236,7 +236,7 @@ def endpoint_changed(endpoint: Endpoint) -> int:
 def key_changed(record: Cluster | CatalogModel) -> int:
     """Queues the deployments of a cluster or model whose key or token was changed or removed; returns how many.
 
-    Their secrets change, pods do not: they read them at their next start."""
+    Pods read another value at their next start; a secret that comes or goes changes what they are made from."""
     return _look_at_all(Q(endpoint__cluster=record) if isinstance(record, Cluster) else Q(model=record))
 
 

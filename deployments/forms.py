@@ -8,7 +8,7 @@ from console.presentation.widgets import ChoiceCards
 from deployments.models import CatalogModel, Provider
 from deployments.short_names import ShortNameField
 from deployments.vocabulary import SourceKind, UseCase
-from deployments.write_only import KeyField, removal, say_lost, store_key
+from deployments.write_only import READ_AT_START, KeyChange, KeyField, removal, say_lost, store_key
 
 _SOURCE_EXAMPLES = {
     SourceKind.HUGGING_FACE: ["facebook/opt-125m"],
@@ -37,12 +37,15 @@ class CatalogModelForm(forms.ModelForm):
     )
     weights_token = KeyField(
         label="Token for gated weights",
-        help_text="Handed to the engine as HF_TOKEN from a Kubernetes secret.",
+        help_text=f"Handed to the engine as HF_TOKEN from a Kubernetes secret. {READ_AT_START}",
     )
     forget_token = removal("Remove the stored token")
     ngc_key = KeyField(
         label="NGC key",
-        help_text="Pulls NVIDIA's images and lets NIM fetch weights. Without one, that of the cluster is used.",
+        help_text=(
+            "Pulls NVIDIA's images and lets NIM fetch weights. Without one, that of the cluster is used. "
+            f"{READ_AT_START}"
+        ),
     )
     forget_ngc_key = removal("Remove the stored NGC key")
 
@@ -92,6 +95,8 @@ class CatalogModelForm(forms.ModelForm):
         for name, choices in (("source_kind", SourceKind.choices()), ("use_case", UseCase.choices())):
             self.fields[name].choices = choices  # type: ignore[attr-defined]
         self.fields["provider"].empty_label = "Choose a provider"  # type: ignore[attr-defined]
+        self.key_change = KeyChange.NONE
+        """Set by save(): deployments have to get another key or token, or none."""
         if not self.instance.weights_token:
             del self.fields["forget_token"]
         if not self.instance.ngc_key:
@@ -118,7 +123,9 @@ class CatalogModelForm(forms.ModelForm):
     def save(self, commit: bool = True) -> CatalogModel:
         model: CatalogModel = super().save(commit=False)
         for column, box in (("weights_token", "forget_token"), ("ngc_key", "forget_ngc_key")):
-            store_key(model, column, self.cleaned_data[column], remove=bool(self.cleaned_data.get(box)))
+            removed = bool(self.cleaned_data.get(box))
+            found = store_key(model, column, self.cleaned_data[column], remove=removed)
+            self.key_change = max(self.key_change, found, key=list(KeyChange).index)
         if commit:
             model.save()
         return model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from typing import Any
 
 from django import forms
@@ -12,7 +13,21 @@ from django.utils import timezone
 LONGEST_KEY = 4096
 NOT_KEPT = "It was not kept while other settings need a change. Give it again."
 
+#: For the help text of keys that deployments use.
+READ_AT_START = (
+    "Running pods read another one at their next start. "
+    "The first one, or removing it, restarts replicas that use it."
+)
+
 _KEY = re.compile(r"[\x21-\x7e]+", re.ASCII)
+
+
+class KeyChange(StrEnum):
+    """What saving did to a stored key, in order of its consequences; the value is what is said of its deployments."""
+
+    NONE = ""
+    REPLACED = " Its deployments get it now; running pods read it at their next start."
+    CAME_OR_WENT = " Its deployments follow now: replicas that use the key or token restart."
 
 
 class _PlainText(forms.Textarea):
@@ -72,15 +87,18 @@ def say_lost(form: forms.BaseForm, *names: str) -> None:
             form.add_error(name, NOT_KEPT)
 
 
-def store_key(record: models.Model, column: str, typed: str, *, remove: bool) -> bool:
-    """Sets or removes the secret of a column, and beside it the time; False when what is stored stays.
+def store_key(record: models.Model, column: str, typed: str, *, remove: bool) -> KeyChange:
+    """Sets or removes the secret of a column, and beside it the time. A false value when what is stored stays.
 
     The time is kept in the column of the same name with "_set_at" behind it.
     """
+    had = bool(getattr(record, column))
     if typed:
         setattr(record, column, typed)
         setattr(record, f"{column}_set_at", timezone.now())
-    elif remove:
+        # Pods name a secret only where there is one: the first key changes what they are made from.
+        return KeyChange.REPLACED if had else KeyChange.CAME_OR_WENT
+    if remove:
         setattr(record, column, "")
         setattr(record, f"{column}_set_at", None)
-    return bool(typed) or remove
+    return KeyChange.CAME_OR_WENT if remove and had else KeyChange.NONE

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from console.access import Permission, requires
 from console.http import Request, page
 from console.pages import paginate
+from deployments import desired
 from deployments.forms import CatalogModelForm, ProviderForm
 from deployments.models import CatalogModel, Deployment, Draft
 from deployments.standing import standing_of, with_standing
@@ -98,9 +99,9 @@ def edit(request: Request, slug: str) -> HttpResponse:
     form = CatalogModelForm(request.POST or None, instance=model)
     if request.method == "POST" and form.is_valid():
         saved = form.save()
-        messages.success(
-            request, f"{saved.name} is saved. Running deployments take it over with their next revision."
-        )
+        later = form.key_change if form.key_change and desired.key_changed(saved) else ""
+        told = f"{saved.name} is saved. Running deployments take it over with their next revision."
+        messages.success(request, f"{told}{later}")
         return redirect("model_detail", saved.slug)
     return _form_page(request, form, f"Edit {CatalogModel.objects.get(pk=model.pk).name}", slug)
 

@@ -13,7 +13,7 @@ from console.access import Permission, requires
 from console.http import Request, page
 from console.pages import paginate
 from console.presentation import times
-from deployments import cluster_facts, gpus
+from deployments import cluster_facts, desired, gpus
 from deployments.cluster_check import check as check_connection
 from deployments.cluster_forms import ClusterForm
 from deployments.models import Cluster, Deployment, Endpoint
@@ -76,7 +76,8 @@ def edit(request: Request, slug: str) -> HttpResponse:
     heading = f"Edit {cluster.name}"
     form = ClusterForm(request.POST or None, request.FILES or None, instance=cluster)
     if request.method == "POST" and form.is_valid() and (saved := _save(form)):
-        _check_and_tell(request, saved, f"{saved.name} is saved.")
+        later = form.key_change if form.key_change and desired.key_changed(saved) else ""
+        _check_and_tell(request, saved, f"{saved.name} is saved.{later}")
         return redirect("cluster_detail", saved.slug)
     return _form_page(request, form, heading, slug)
 
