@@ -89,6 +89,10 @@ ROWS = {
     "deployment_stop": changing("chat"),
     "deployment_start": changing("chat"),
     "deployment_delete": changing("chat"),
+    "deployment_restart": changing("chat"),
+    "deployment_abandon": changing("chat"),
+    "deployment_drift": changing("chat"),
+    "deployment_repair": Row(405, 403, ("chat",), tenant=405),
     "deployment_look_again": Row(405, 403, ("chat",), tenant=405),
     # clusters and endpoints
     "cluster_list": reading(),
