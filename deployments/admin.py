@@ -12,9 +12,10 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 
-from deployments import desired, prometheus
+from deployments import desired
+from deployments.clusters import prometheus
+from deployments.document.rules import Refused
 from deployments.models import CatalogModel, Cluster, Endpoint, Provider
-from deployments.rules import Refused
 from deployments.write_only import READ_AT_START, KeyField, removal, store_key
 
 

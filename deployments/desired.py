@@ -14,10 +14,11 @@ from django.db.models import Q
 from django.utils import timezone
 
 from console.models import Organization, User
-from deployments import document, fixed, leftovers, ngc, strategy
+from deployments import document, fixed, leftovers, strategy
 from deployments.context import ModelSource
 from deployments.document import InvalidDocument, Problem
 from deployments.drifting import REPAIR
+from deployments.engines import ngc
 from deployments.facts import ClusterFacts
 from deployments.models import (
     CatalogModel,

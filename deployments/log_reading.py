@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from deployments.cluster_access import access_of
+from deployments.clusters.access import access_of
 from deployments.kube.client import connect
 from deployments.kube.errors import KubeError, NotFound
 from deployments.models import Deployment

@@ -16,15 +16,15 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from deployments import noted
-from deployments.connections import connect_to
+from deployments.clusters.connections import connect_to
 from deployments.kube.errors import KubeError
-from deployments.last_words import fetch_last_words
 from deployments.models import Cluster, Deployment
+from deployments.observing import noted
+from deployments.observing.last_words import fetch_last_words
+from deployments.observing.records import Known, known_deployments, write
+from deployments.observing.sights import look, seen_of
 from deployments.plan import surge
-from deployments.records import Known, known_deployments, write
 from deployments.seen import Seen
-from deployments.sights import look, seen_of
 from deployments.status import judge
 from deployments.vocabulary import DesiredState
 

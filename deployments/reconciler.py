@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from console.encryption import UnreadableSecret
 from deployments import drifting, inventory
-from deployments.connections import connect_to
+from deployments.clusters.connections import connect_to
 from deployments.document import InvalidDocument
 from deployments.kube import errors
 from deployments.kube.errors import KubeError, Retryable

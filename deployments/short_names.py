@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from deployments import rules
+from deployments.document import rules
 
 #: Parts of addresses that stand where a short name does.
 RESERVED = frozenset({"new"})

@@ -2,7 +2,7 @@
 
 Everything that makes or judges Kubernetes objects takes a DeploymentSpec and nothing else of ours, so a
 document, a wizard draft and a stored revision all mean the same thing. Reading and writing the YAML document
-is document.py's job. Pure: no Django, no I/O.
+is document/'s job. Pure: no Django, no I/O.
 """
 
 from __future__ import annotations

@@ -7,7 +7,9 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from deployments import cluster_check, endpoint_check, observer, reconciler
+from deployments import observer, reconciler
+from deployments.clusters import check as cluster_check
+from deployments.endpoints import check as endpoint_check
 from deployments.models import Cluster, Endpoint
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from deployments import rules
+from deployments.document import rules
 from deployments.document.engine import (
     DEFAULT_IMAGES,
     DEFAULT_VLLM_TAG,
@@ -22,6 +22,7 @@ from deployments.document.engine import (
     read_engine,
 )
 from deployments.document.parts import InvalidDocument, Problem, Section
+from deployments.document.plain_yaml import PlainLoader
 from deployments.document.sections import (
     MOST_VARIABLES,
     THRESHOLDS,
@@ -34,8 +35,7 @@ from deployments.document.sections import (
     read_sharing,
 )
 from deployments.document.writing import API_VERSION, KIND, to_mapping, write
-from deployments.engine_arguments import judge as judge_arguments
-from deployments.plain_yaml import PlainLoader
+from deployments.engines.judging import judge as judge_arguments
 from deployments.spec import DeploymentSpec, EngineSpec, Resources
 
 __all__ = [

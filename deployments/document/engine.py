@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from deployments import rules
-from deployments.arguments import MOST_ARGUMENTS
+from deployments.document import rules
 from deployments.document.parts import Problem, Section
+from deployments.engines.arguments import MOST_ARGUMENTS
 from deployments.spec import DynamoSpec, EngineSpec, NimSpec, Workers
 from deployments.vocabulary import DynamoBackend, DynamoMode, Engine, NimRunner
 

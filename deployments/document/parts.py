@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deployments import rules
-from deployments.rules import Refused
+from deployments.document import rules
+from deployments.document.rules import Refused
 
 MOST_UNKNOWN_KEYS = 20
 

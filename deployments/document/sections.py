@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from deployments import rules
+from deployments.document import rules
 from deployments.document.parts import Problem, Section, rows
-from deployments.environment import judge as judge_variable
-from deployments.rules import Refused
+from deployments.document.rules import Refused
+from deployments.engines.environment import judge as judge_variable
 from deployments.spec import (
     GPU_RESOURCE,
     Autoscaling,

@@ -6,8 +6,8 @@ an unchanged deployment is applied as a no-op. Pure: no Django, no I/O.
 
 from __future__ import annotations
 
-from deployments import ngc
 from deployments.context import RenderContext
+from deployments.engines import ngc
 from deployments.manifests import dynamo, nim, vllm
 from deployments.manifests.common import EngineNotOffered, Manifest
 from deployments.spec import DeploymentSpec

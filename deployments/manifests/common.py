@@ -13,8 +13,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from deployments import naming, ngc
+from deployments import naming
 from deployments.context import RenderContext
+from deployments.engines import ngc
 from deployments.spec import DeploymentSpec, Variable
 from deployments.vocabulary import Engine
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from deployments import environment, naming
+from deployments import naming
 from deployments.context import RenderContext
+from deployments.engines import environment
 from deployments.manifests.common import (
     EngineNotOffered,
     Manifest,

@@ -1,7 +1,7 @@
 """NVIDIA NIM: a StatefulSet with a volume per replica, or a NIMService for NVIDIA's operator (nim_operator.py).
 
 A NIM brings its model and its engine in the image; what can be set are variables. 1.x and 2.x differ in which
-(deployments/ngc.py tells them apart by the tag). Pure: no Django, no I/O.
+(deployments/engines/ngc.py tells them apart by the tag). Pure: no Django, no I/O.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import shlex
 from typing import Final
 
-from deployments import environment, naming, ngc
+from deployments import naming
 from deployments.context import ModelSource, RenderContext
+from deployments.engines import environment, ngc
 from deployments.manifests import nim_operator
 from deployments.manifests.common import (
     NGC_KEY,

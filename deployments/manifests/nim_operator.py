@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from deployments import environment, naming
+from deployments import naming
 from deployments.context import RenderContext
+from deployments.engines import environment
 from deployments.manifests.common import (
     PORT,
     EngineNotOffered,

@@ -11,8 +11,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from deployments import environment, naming, quantity
+from deployments import naming, quantity
 from deployments.context import ModelSource, RenderContext
+from deployments.engines import environment
+from deployments.engines.memory import shared_memory
 from deployments.manifests.common import (
     PORT_NAME,
     TOKEN_KEY,
@@ -22,7 +24,6 @@ from deployments.manifests.common import (
     secrets_checksum,
     variable,
 )
-from deployments.memory import shared_memory
 from deployments.spec import DeploymentSpec, Resources
 
 #: A stop, in seconds: first the routes forget the pod, then running answers finish, then some slack before

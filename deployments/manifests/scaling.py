@@ -14,8 +14,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from deployments import naming, ngc
+from deployments import naming
 from deployments.context import RenderContext
+from deployments.engines import ngc
 from deployments.manifests.common import EngineNotOffered, Manifest, metadata
 from deployments.scaling import BY_OPERATOR, obstacle
 from deployments.spec import DeploymentSpec

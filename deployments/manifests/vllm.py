@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from deployments import environment
-from deployments.arguments import TENSOR, parallelism, value_of
 from deployments.context import ModelSource, RenderContext
+from deployments.engines import environment
+from deployments.engines.arguments import TENSOR, parallelism, value_of
 from deployments.manifests.common import (
     PORT,
     PORT_NAME,

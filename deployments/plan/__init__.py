@@ -6,7 +6,7 @@ nothing differs. That is what makes a rollout safe to interrupt at any point.
 
 - Objects are applied in the order of the manifests and pruned in the opposite sense: traffic first, data last.
 - An object is left alone when the digest of what we applied last is that of what we want now, and everything we
-  want is still found in it (likeness.py). The digest is keyed, because it also covers secrets.
+  want is still found in it (plan/likeness.py). The digest is keyed, because it also covers secrets.
 - An object of the same name that is not ours, and a change that Kubernetes does not allow, refuse the whole plan
   with a reason: half a rollout is worse than none.
 - surge.py rolls with one replica more, growth.py enlarges volumes under running pods, handover.py gives replicas to

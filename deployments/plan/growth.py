@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployments import quantity
-from deployments.likeness import is_like
+from deployments.plan.likeness import is_like
 from deployments.plan.values import Object, ObservedObject, Refusal, Step
 
 CLAIM_KIND, CLASS_KIND = "PersistentVolumeClaim", "StorageClass"

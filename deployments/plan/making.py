@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from deployments.likeness import differences, is_like
 from deployments.plan import drift, graphs, growth, handover, surge
 from deployments.plan.digests import is_stamped, same_template, stamped
+from deployments.plan.likeness import differences, is_like
 from deployments.plan.more import pods_of
 from deployments.plan.values import (
     Change,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from deployments.likeness import is_like
 from deployments.plan import graphs
+from deployments.plan.likeness import is_like
 from deployments.plan.values import Object, ObservedObject, Refusal, identity
 
 #: Fields of a StatefulSet that stay as they were made, with the words for them.

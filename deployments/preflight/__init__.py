@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from deployments import ngc
 from deployments.context import Exposure, ModelSource
+from deployments.engines import ngc
+from deployments.engines.memory import MemorySum, estimate
 from deployments.facts import ClusterFacts, GpuNode
-from deployments.memory import MemorySum, estimate
 from deployments.preflight import cluster
 from deployments.preflight.around import Around, EndpointCheck
 from deployments.preflight.berths import Berth, Placement, place_groups, still_to_start

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from deployments.context import ClusterOffers, Exposure
+from deployments.engines.memory import MemorySum
 from deployments.facts import ClusterFacts, GpuNode
-from deployments.memory import MemorySum
 from deployments.preflight.berths import Placement
 from deployments.preflight.items import Item, Step, blocker, passed, warning
 from deployments.quantity import show_bytes

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from deployments import ngc
 from deployments.context import ModelSource
+from deployments.engines import ngc
 from deployments.facts import ClusterFacts, GpuNode
 from deployments.preflight.around import Around
 from deployments.preflight.items import Item, Step, blocker, passed, warning

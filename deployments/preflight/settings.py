@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from deployments import engine_arguments, environment, quantity, vllm_flags
+from deployments import quantity
 from deployments.context import ModelSource
-from deployments.memory import context_length, loading_memory
+from deployments.engines import environment, vllm_flags
+from deployments.engines import judging as engine_arguments
+from deployments.engines.memory import context_length, loading_memory
 from deployments.preflight.around import Around
 from deployments.preflight.engines import check_engine
 from deployments.preflight.items import Item, Step, blocker, passed, warning

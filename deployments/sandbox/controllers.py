@@ -14,25 +14,25 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from deployments.sandbox.autoscaler import Autoscaler
 from deployments.sandbox.clock import earliest
-from deployments.sandbox.deployments import Deployments
-from deployments.sandbox.dynamo_operator import DynamoOperator
-from deployments.sandbox.engine_host import EngineHost
-from deployments.sandbox.engines import Engines
-from deployments.sandbox.ephemeral import EphemeralVolumes
-from deployments.sandbox.keda import Keda
-from deployments.sandbox.kubelet import Kubelet
-from deployments.sandbox.nim_operator import NimOperator
-from deployments.sandbox.prometheus import Prometheus
-from deployments.sandbox.replicasets import ReplicaSets
-from deployments.sandbox.routes import Routes
-from deployments.sandbox.scheduler import Scheduler
+from deployments.sandbox.engines.engine_host import EngineHost
+from deployments.sandbox.engines.hosting import Engines
+from deployments.sandbox.nodes.kubelet import Kubelet
+from deployments.sandbox.operators.dynamo_operator import DynamoOperator
+from deployments.sandbox.operators.keda import Keda
+from deployments.sandbox.operators.nim_operator import NimOperator
+from deployments.sandbox.operators.prometheus import Prometheus
 from deployments.sandbox.seeds import seed
 from deployments.sandbox.settings import Settings
-from deployments.sandbox.statefulsets import StatefulSets
-from deployments.sandbox.usage import Usage
-from deployments.sandbox.volumes import Volumes
+from deployments.sandbox.workloads.autoscaler import Autoscaler
+from deployments.sandbox.workloads.deployments import Deployments
+from deployments.sandbox.workloads.ephemeral import EphemeralVolumes
+from deployments.sandbox.workloads.replicasets import ReplicaSets
+from deployments.sandbox.workloads.routes import Routes
+from deployments.sandbox.workloads.scheduler import Scheduler
+from deployments.sandbox.workloads.statefulsets import StatefulSets
+from deployments.sandbox.workloads.usage import Usage
+from deployments.sandbox.workloads.volumes import Volumes
 
 if TYPE_CHECKING:
     from deployments.sandbox.store import Store

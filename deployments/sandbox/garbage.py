@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from deployments.sandbox import quotas
+from deployments.sandbox.api import quotas
+from deployments.sandbox.api.errors import ApiError
+from deployments.sandbox.api.json_tree import clone
 from deployments.sandbox.clock import stamp
-from deployments.sandbox.errors import ApiError
-from deployments.sandbox.json_tree import clone
 
 if TYPE_CHECKING:
     from deployments.sandbox.store import Object, Store

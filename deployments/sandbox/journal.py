@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from deployments.sandbox.errors import ApiError
+from deployments.sandbox.api.errors import ApiError
 
 WRITES_KEPT = 4_000
 

@@ -15,8 +15,9 @@ from typing import Any
 
 import uvicorn
 
-from deployments.sandbox import discovery, events, kubeconfig, seeds, snapshot, tls
-from deployments.sandbox.api import Api
+from deployments.sandbox import events, kubeconfig, seeds, snapshot, tls
+from deployments.sandbox.api import discovery
+from deployments.sandbox.api.door import Api
 from deployments.sandbox.settings import Settings
 from deployments.sandbox.store import Store
 

@@ -14,12 +14,13 @@ from typing import Any
 
 import msgspec
 
-from deployments.sandbox import admission, events, garbage, kinds, ownership
+from deployments.sandbox import events, garbage
+from deployments.sandbox.api import admission, kinds, ownership
+from deployments.sandbox.api.errors import ApiError, already_exists, not_found
+from deployments.sandbox.api.json_tree import clone
 from deployments.sandbox.clock import stamp
-from deployments.sandbox.errors import ApiError, already_exists, not_found
 from deployments.sandbox.journal import Journal
-from deployments.sandbox.json_tree import clone
-from deployments.sandbox.logs import LogBook
+from deployments.sandbox.nodes.logs import LogBook
 
 Object = dict[str, Any]
 Change = Callable[[Object], None]

@@ -14,11 +14,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 from console.access import Permission, requires
 from console.http import Request
 from console.presentation import times
-from deployments import desired, gpus, strategy, usual_times
+from deployments import desired, gpus, strategy
 from deployments.facts import ClusterFacts
+from deployments.history import usual_times
+from deployments.history.moments import moment_of
 from deployments.impact import Situation, sentences
 from deployments.models import Deployment
-from deployments.moments import moment_of
 from deployments.standing import Standing
 from deployments.views.frame import find
 from deployments.views.questions import Question, ask, leaving

@@ -13,9 +13,10 @@ from console.access import Permission, requires
 from console.http import Request, page
 from console.pages import paginate
 from console.presentation import times
-from deployments import cluster_facts, desired, gpus
-from deployments.cluster_check import check as check_connection
-from deployments.cluster_forms import ClusterForm
+from deployments import desired, gpus
+from deployments.clusters import page as cluster_facts
+from deployments.clusters.check import check as check_connection
+from deployments.clusters.forms import ClusterForm
 from deployments.models import Cluster, Deployment, Endpoint
 from deployments.vocabulary import ClusterKind
 

@@ -8,8 +8,8 @@ from django.views.decorators.http import require_safe
 from console.access import Permission, requires
 from console.http import Request, page
 from console.presentation import figures
-from deployments import portrait
-from deployments.portrait import Facts
+from deployments.history import portrait
+from deployments.history.portrait import Facts
 from deployments.spec import DeploymentSpec
 from deployments.views.frame import find, head
 from deployments.vocabulary import LimitScope

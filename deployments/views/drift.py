@@ -16,8 +16,8 @@ from console.http import Request, page
 from console.presentation.widgets import ChoiceCards
 from deployments import desired
 from deployments.drifting import REPAIR
+from deployments.history.moments import moment_of
 from deployments.models import Deployment
-from deployments.moments import moment_of
 from deployments.views.frame import find
 from deployments.vocabulary import DesiredState, DriftPolicy, Tone
 

@@ -13,9 +13,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from console.access import Permission, requires
 from console.http import Request, page
 from console.pages import paginate
-from deployments import certificates, desired, endpoint_check
-from deployments.cluster_facts import Reach
-from deployments.endpoint_forms import EndpointForm
+from deployments import desired
+from deployments.clusters.page import Reach
+from deployments.endpoints import certificates
+from deployments.endpoints import check as endpoint_check
+from deployments.endpoints.forms import EndpointForm
 from deployments.models import Deployment, Endpoint
 from deployments.standing import standing_of, with_standing
 from deployments.vocabulary import Routing, TlsMode, Tone

@@ -15,11 +15,12 @@ from django.views.decorators.http import require_safe
 
 from console.access import Permission, requires
 from console.http import Request, page
-from deployments import changes, document, outcomes, secret_changes
-from deployments.changes import Change
+from deployments import document
 from deployments.document import InvalidDocument
+from deployments.history import changes, outcomes, secret_changes
+from deployments.history.changes import Change
+from deployments.history.outcomes import Outcome, Seen
 from deployments.models import Deployment, Revision, Transition
-from deployments.outcomes import Outcome, Seen
 from deployments.standing import Standing, observation_of
 from deployments.views.frame import find, head
 from deployments.vocabulary import Phase, RolloutStrategy

@@ -13,13 +13,14 @@ from django.views.decorators.http import require_safe
 from console.access import Permission, requires
 from console.http import Request, page
 from console.presentation import figures, times
-from deployments import gpus, leftovers, log_reading, naming, usual_times
+from deployments import gpus, leftovers, log_reading, naming
+from deployments.history import usual_times
+from deployments.history.moments import moment_of
+from deployments.history.timeline import Change, spent, steps
 from deployments.listing import shared_text
 from deployments.models import Deployment
-from deployments.moments import moment_of
 from deployments.spec import DeploymentSpec
 from deployments.standing import Standing, observation_of
-from deployments.timeline import Change, spent, steps
 from deployments.views import drift, scaling
 from deployments.views.frame import find, head
 from deployments.vocabulary import DesiredState, Phase, Sharing, TlsMode, Tone

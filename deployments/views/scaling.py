@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from console.presentation import times
-from deployments.moments import moment_of
+from deployments.history.moments import moment_of
 from deployments.spec import DeploymentSpec
 from deployments.vocabulary import DynamoMode, ScalingMetric, Tone
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from console.presentation.figures import share
-from deployments.memory import MemorySum
+from deployments.engines.memory import MemorySum
 from deployments.models import Deployment, Endpoint
 from deployments.preflight import Around, Berth, EndpointCheck, Preflight, check
 from deployments.quantity import show_bytes

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from deployments import document, ngc
+from deployments import document
 from deployments.context import ModelSource, SizingFacts
+from deployments.engines import ngc
 from deployments.facts import ClusterFacts
 from deployments.quantity import GIBI
 from deployments.spec import GPU_RESOURCE, Autoscaling, Gpu, Resources

@@ -12,13 +12,14 @@ from django.views.decorators.http import require_http_methods
 
 from console.access import Permission, requires
 from console.http import Request, page
-from deployments import desired, document, ngc, rules
+from deployments import desired, document
 from deployments.desired import Conflict
-from deployments.document import InvalidDocument, Problem
+from deployments.document import InvalidDocument, Problem, rules
+from deployments.document.rules import Refused
+from deployments.engines import ngc
 from deployments.impact import volumes
 from deployments.manifests import EngineNotOffered
 from deployments.models import Deployment
-from deployments.rules import Refused
 from deployments.spec import DeploymentSpec
 from deployments.wizard import advice, drafts, pages, preview, steps
 from deployments.wizard import review as reviewing

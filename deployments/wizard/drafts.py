@@ -16,7 +16,7 @@ from django.db import transaction
 
 from console.models import User
 from deployments.facts import ClusterFacts
-from deployments.merging import merged
+from deployments.history.merging import merged
 from deployments.models import CatalogModel, Deployment, Draft, Endpoint, Revision
 from deployments.vocabulary import Engine, RolloutStrategy
 from deployments.wizard import defaults, reading, steps

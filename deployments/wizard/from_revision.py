@@ -8,9 +8,10 @@ from django.db import transaction
 
 from console.access import Permission, can
 from console.models import Organization, User
-from deployments import document, restoring
+from deployments import document
+from deployments.history import restoring
+from deployments.history.restoring import Restored
 from deployments.models import Deployment, Draft, Revision
-from deployments.restoring import Restored
 from deployments.wizard import drafts, reading
 from deployments.wizard.work import RESTORES, reached
 

@@ -13,9 +13,10 @@ from django import forms
 from django.http import QueryDict
 
 from console.presentation.widgets import ChoiceCards
-from deployments import changes, document, impact, masking, secret_changes, strategy, usual_times
-from deployments.changes import Change, Clash
+from deployments import document, impact, masking, strategy
 from deployments.context import RenderContext
+from deployments.history import changes, secret_changes, usual_times
+from deployments.history.changes import Change, Clash
 from deployments.impact import Impact, Situation, sentences
 from deployments.manifests import EngineNotOffered, render
 from deployments.models import Revision

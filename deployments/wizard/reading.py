@@ -13,7 +13,7 @@ from typing import Any
 from deployments import document
 from deployments.document import InvalidDocument, Problem
 from deployments.document.engine import kind_of
-from deployments.engine_arguments import judge
+from deployments.engines.judging import judge
 from deployments.spec import DeploymentSpec, EngineSpec, Resources
 from deployments.wizard import steps, words
 from deployments.wizard.steps import Step

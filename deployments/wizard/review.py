@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from console.models import User
 from console.presentation.figures import money
-from deployments import desired, masking, portrait
+from deployments import desired, masking
+from deployments.history import portrait
 from deployments.models import Deployment
 from deployments.spec import DeploymentSpec
 from deployments.vocabulary import DesiredState

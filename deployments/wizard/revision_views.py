@@ -16,7 +16,8 @@ from django.views.decorators.http import require_http_methods
 from console.access import Permission, requires
 from console.http import Request, page
 from console.presentation.widgets import ChoiceCards
-from deployments import changes, document
+from deployments import document
+from deployments.history import changes
 from deployments.models import Deployment, Endpoint, Revision
 from deployments.vocabulary import DesiredState
 from deployments.wizard import drafts, from_revision, pages, steps

@@ -13,9 +13,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from console.access import Permission, requires
 from console.http import Request
-from deployments import desired, rules
+from deployments import desired
+from deployments.document import rules
+from deployments.document.rules import Refused
 from deployments.models import CatalogModel, Deployment, Draft, Endpoint
-from deployments.rules import Refused
 from deployments.vocabulary import DesiredState
 from deployments.wizard import defaults, drafts, pages, steps
 from deployments.wizard.drafts import Finished

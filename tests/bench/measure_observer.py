@@ -14,7 +14,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from deployments import naming, noted, observer
+from deployments import naming, observer
 from deployments.document import to_mapping
 from deployments.kube import decode
 from deployments.kube.kinds import AUTOSCALER, CLAIM, EVENT, INGRESS, POD, SERVICE, STATEFUL_SET, Kind
@@ -28,6 +28,7 @@ from deployments.models import (
     Revision,
     Transition,
 )
+from deployments.observing import noted
 from deployments.spec import DeploymentSpec, EngineSpec
 from deployments.vocabulary import Engine
 

@@ -12,7 +12,8 @@ from unittest import mock
 
 from django.utils import timezone
 
-from deployments import connections, desired
+from deployments import desired
+from deployments.clusters import connections
 from deployments.models import Deployment
 from deployments.reconciler import reconcile
 from deployments.spec import Variable

@@ -5,8 +5,8 @@ import pytest
 from deployments.kube.client import Cluster
 from deployments.kube.errors import Conflict
 from deployments.kube.kinds import CONFIG_MAP
-from deployments.likeness import differences
 from deployments.plan import plan, stamped
+from deployments.plan.likeness import differences
 from tests.kube_contract.place import KEY, Place, Rollout
 
 

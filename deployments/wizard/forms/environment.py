@@ -8,10 +8,9 @@ from typing import Any, cast
 from django import forms
 from django.http import QueryDict
 
-from deployments import rules
-from deployments.document import MOST_VARIABLES, Problem
-from deployments.environment import Rule, explained, judge
-from deployments.rules import Refused
+from deployments.document import MOST_VARIABLES, Problem, rules
+from deployments.document.rules import Refused
+from deployments.engines.environment import Rule, explained, judge
 from deployments.vocabulary import Engine
 from deployments.wizard import steps
 from deployments.wizard.forms.base import SectionForm, Typed, text_input

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from deployments.rules import CURRENCIES
+from deployments.document.rules import CURRENCIES
 from deployments.wizard import steps
 from deployments.wizard.forms.base import SectionForm, Typed, text_input
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.arguments import (
+from deployments.engines.arguments import (
     LONGEST_ARGUMENT,
     MOST_ARGUMENTS,
     REFUSED,

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.arguments import judge as judge_vllm
 from deployments.context import ModelSource
-from deployments.engine_arguments import judge, reserved
+from deployments.engines.arguments import judge as judge_vllm
+from deployments.engines.judging import judge, reserved
 from deployments.manifests.dynamo_backends import worker_arguments
 from deployments.spec import DynamoSpec, EngineSpec
 from deployments.vocabulary import DynamoBackend, DynamoMode

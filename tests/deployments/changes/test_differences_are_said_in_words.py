@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from deployments import changes, document
+from deployments import document
 from deployments.context import ModelSource, SizingFacts
+from deployments.history import changes
 from deployments.spec import (
     Autoscaling,
     DeploymentSpec,

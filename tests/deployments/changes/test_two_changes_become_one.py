@@ -8,8 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments import changes, document
-from deployments.merging import merged
+from deployments import document
+from deployments.history import changes
+from deployments.history.merging import merged
 from deployments.spec import DeploymentSpec, EngineSpec, Variable
 from deployments.vocabulary import Engine
 

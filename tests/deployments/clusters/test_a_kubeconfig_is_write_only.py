@@ -7,7 +7,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from deployments import cluster_check
+from deployments.clusters import check as cluster_check
 from deployments.models import Cluster
 from tests.deployments.clusters.conftest import FACTS, SECRET, fields, kubeconfig
 

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from console.models import User
-from deployments import cluster_check
+from deployments.clusters import check as cluster_check
 from deployments.models import Cluster
 from tests.deployments.clusters.conftest import FACTS, fields
 

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from deployments import cluster_facts
+from deployments.clusters import page as cluster_facts
 from deployments.facts import Addons, Quota, Taint
 from deployments.models import Cluster, Endpoint
 from deployments.vocabulary import ClusterKind, Tone

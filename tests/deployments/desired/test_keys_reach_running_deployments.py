@@ -11,7 +11,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from console.models import User
-from deployments import cluster_check, desired
+from deployments import desired
+from deployments.clusters import check as cluster_check
 from deployments.context import RenderContext
 from deployments.manifests import render
 from deployments.models import Cluster, Deployment, Provider

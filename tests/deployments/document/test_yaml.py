@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from deployments import document
 from deployments.document import InvalidDocument, Problem, parts
-from deployments.plain_yaml import PlainLoader
+from deployments.document.plain_yaml import PlainLoader
 from tests.deployments.document.examples import COMPLETE
 from tests.deployments.document.test_round_trip import SHORTEST
 

@@ -10,7 +10,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.certificates import describe, judge, name_covers
+from deployments.endpoints.certificates import describe, judge, name_covers
 from tests.deployments.endpoints.certificates import (
     HOST,
     NOW,

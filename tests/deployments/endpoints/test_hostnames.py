@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.hostnames import hostname
-from deployments.rules import Refused
+from deployments.document.rules import Refused
+from deployments.endpoints.hostnames import hostname
 
 
 @pytest.mark.parametrize(

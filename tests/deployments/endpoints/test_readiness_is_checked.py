@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from deployments import endpoint_check
+from deployments.endpoints import check as endpoint_check
 from deployments.models import Cluster, Endpoint
 from tests.deployments.clusters.conftest import kubeconfig
 from tests.deployments.endpoints.certificates import HOST, NOW, issuer, make

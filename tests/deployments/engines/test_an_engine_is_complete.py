@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from deployments import environment
 from deployments.diagnosis.logs import recognise
 from deployments.document.engine import OWN_KEYS
-from deployments.engine_arguments import reserved
+from deployments.engines import environment
+from deployments.engines.judging import reserved
 from deployments.manifests import render
 from deployments.readers import READERS
-from deployments.sandbox import launch
+from deployments.sandbox.nodes import launch
 from deployments.spec import EngineSpec
 from deployments.vocabulary import Engine
 from deployments.wizard.forms.engines import ENGINE_FORMS

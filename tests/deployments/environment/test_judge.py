@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from deployments import environment
-from deployments.environment import explained, judge
+from deployments.engines import environment
+from deployments.engines.environment import explained, judge
 from deployments.manifests import render
 from deployments.vocabulary import Engine
 from tests.deployments.manifests.all_cases import CASES

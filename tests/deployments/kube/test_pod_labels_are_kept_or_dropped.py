@@ -13,7 +13,7 @@ import yaml
 from deployments.kube.decode import read_one
 from deployments.kube.errors import Unreadable
 from deployments.kube.pod_labels import Definition, kept
-from deployments.sandbox import definition_schema, kinds
+from deployments.sandbox.api import definition_schema, kinds
 
 BOTH = ("v1alpha1", "v1beta1")
 TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}

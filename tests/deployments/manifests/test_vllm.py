@@ -7,9 +7,9 @@ import pytest
 
 from deployments import naming
 from deployments.context import RenderContext, SizingFacts
+from deployments.engines.memory import shared_memory
 from deployments.manifests import EngineNotOffered, Manifest, render
 from deployments.manifests.pods import BUDGETS, FORGET, start_budget
-from deployments.memory import shared_memory
 from deployments.quantity import GIBI, MEBI
 from deployments.spec import (
     Autoscaling,

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments import ngc
 from deployments.context import ModelSource
-from deployments.ngc import Line
-from deployments.rules import image, tag
+from deployments.document.rules import image, tag
+from deployments.engines import ngc
+from deployments.engines.ngc import Line
 from deployments.vocabulary import SourceKind
 from tests.deployments.manifests.cases import SIMPLEST
 from tests.deployments.manifests.nim_cases import NIM, nim

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deployments.outcomes import Seen, of_earlier, of_newest
+from deployments.history.outcomes import Seen, of_earlier, of_newest
 from deployments.vocabulary import Phase, Tone
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

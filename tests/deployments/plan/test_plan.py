@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from deployments import naming
 from deployments.context import Exposure, ModelSource, RenderContext
-from deployments.likeness import differences, is_like
 from deployments.manifests import render
 from deployments.plan import (
     APPLIED_ANNOTATION,
@@ -19,6 +18,7 @@ from deployments.plan import (
     plan,
     stamped,
 )
+from deployments.plan.likeness import differences, is_like
 from deployments.spec import Autoscaling, DeploymentSpec, EngineSpec, Variable
 from deployments.vocabulary import Engine, Routing
 

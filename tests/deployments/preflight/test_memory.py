@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from deployments.arguments import Parallelism
 from deployments.context import SizingFacts
-from deployments.memory import (
+from deployments.engines.arguments import Parallelism
+from deployments.engines.memory import (
     DEFAULT_SHARE,
     context_length,
     estimate,

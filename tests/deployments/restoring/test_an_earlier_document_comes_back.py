@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployments import quantity
-from deployments.restoring import restored
+from deployments.history.restoring import restored
 from deployments.spec import (
     DeploymentSpec,
     DynamoSpec,

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from deployments import connections, desired
+from deployments import desired
+from deployments.clusters import connections
 from tests.deployments.rollouts.world import World
 from tests.deployments.sandbox_api.cluster import Cluster as Sandbox
 from tests.deployments.sandbox_api.conftest import make_namespace

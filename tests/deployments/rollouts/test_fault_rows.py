@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from deployments import desired, patience, reconciler
-from deployments.connections import connect_to
+from deployments.clusters.connections import connect_to
 from deployments.models import Deployment
 from deployments.reconciler import due
 from tests.deployments.rollouts.driving import observe

@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 
 from deployments.models import Observation, Transition
-from deployments.records import known_deployments, write
+from deployments.observing.records import known_deployments, write
 from deployments.seen import Evidence, Seen, Status
 from deployments.vocabulary import Phase
 from tests.deployments.rollouts.world import World

@@ -12,7 +12,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from deployments import connections, desired, observer
+from deployments import desired, observer
+from deployments.clusters import connections
 from deployments.diagnosis import scheduling
 from deployments.models import Cluster, Deployment, Observation, Transition
 from deployments.vocabulary import Phase

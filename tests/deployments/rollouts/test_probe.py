@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deployments.cluster_access import access_of
+from deployments.clusters.access import access_of
 from deployments.facts import Addons, Quota, Taint
 from deployments.kube import errors
 from deployments.kube.decode import Node, Pod, read_list

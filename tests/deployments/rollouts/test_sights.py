@@ -22,8 +22,8 @@ from deployments.kube.kinds import (
     STATEFUL_SET,
     Kind,
 )
-from deployments.records import Known
-from deployments.sights import look, seen_of
+from deployments.observing.records import Known
+from deployments.observing.sights import look, seen_of
 from deployments.spec import DeploymentSpec
 from deployments.vocabulary import DesiredState, Phase
 from tests.deployments.status import operated

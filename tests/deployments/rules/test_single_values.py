@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments import rules
-from deployments.rules import Refused
+from deployments.document import rules
+from deployments.document.rules import Refused
 from deployments.vocabulary import Engine
 
 percent = rules.whole(1, 100, "percent")

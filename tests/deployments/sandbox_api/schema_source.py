@@ -1,4 +1,4 @@
-"""Makes deployments/sandbox/schemas/*.json out of the published Kubernetes and Gateway API schemas.
+"""Makes deployments/sandbox/api/schemas/*.json out of the published Kubernetes and Gateway API schemas.
 
 Only what the sandbox needs is kept: field names, types, required fields, defaults and the rules for merging lists.
 Run as a module with the folder of the Gateway API CRDs as its argument when the Kubernetes version moves.
@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-SCHEMAS = Path(__file__).resolve().parents[3] / "deployments" / "sandbox" / "schemas"
+SCHEMAS = Path(__file__).resolve().parents[3] / "deployments" / "sandbox" / "api" / "schemas"
 VERSION = "v1.37.0"
 _ROOTS = (
     "core.v1.Namespace core.v1.Node core.v1.Pod core.v1.Service core.v1.Endpoints core.v1.Secret core.v1.ConfigMap "

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from deployments.sandbox import events
-from deployments.sandbox.errors import ApiError
+from deployments.sandbox.api.errors import ApiError
 from deployments.sandbox.store import Store
 from tests.deployments.sandbox_api.objects import MOMENT, claim, configmap, owned_by, pod, statefulset, store
 

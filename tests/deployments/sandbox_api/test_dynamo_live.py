@@ -17,7 +17,7 @@ from console.management.commands.seed import SANDBOX_PROMETHEUS
 from deployments.kube import kubeconfig
 from deployments.kube.probe import probe
 from deployments.manifests import render
-from deployments.sandbox import prometheus
+from deployments.sandbox.operators import prometheus
 from deployments.vocabulary import DynamoMode
 from tests.deployments.manifests.dynamo_cases import given
 from tests.deployments.manifests.dynamo_cases import graph as spec_of

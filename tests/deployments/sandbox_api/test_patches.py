@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.sandbox import kinds, patches, schema
-from deployments.sandbox.errors import ApiError
-from deployments.sandbox.json_tree import clone
+from deployments.sandbox.api import kinds, patches, schema
+from deployments.sandbox.api.errors import ApiError
+from deployments.sandbox.api.json_tree import clone
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),

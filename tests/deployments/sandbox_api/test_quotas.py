@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployments.sandbox.errors import ApiError
+from deployments.sandbox.api.errors import ApiError
 from deployments.sandbox.store import Store
 from tests.deployments.sandbox_api.objects import claim, container, pod, store
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from deployments.sandbox.errors import ApiError
+from deployments.sandbox.api.errors import ApiError
 from tests.deployments.sandbox_api import objects
 from tests.deployments.sandbox_api.objects import changed, claim, configmap, pod, statefulset, store
 

@@ -2,7 +2,7 @@
 
 import json
 
-from deployments.sandbox import kinds, schema
+from deployments.sandbox.api import kinds, schema
 from tests.deployments.sandbox_api import schema_source
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from deployments.sandbox import kinds, selectors
-from deployments.sandbox.errors import ApiError
+from deployments.sandbox.api import kinds, selectors
+from deployments.sandbox.api.errors import ApiError
 
 OBJ = {
     "metadata": {

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from deployments.sandbox import ownership, server_side
-from deployments.sandbox.errors import ApiError
+from deployments.sandbox.api import ownership, server_side
+from deployments.sandbox.api.errors import ApiError
 from tests.deployments.sandbox_api.objects import changed, configmap, container, statefulset
 
 SLIPWAY = "slipway"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from deployments.sandbox.controllers import Controllers
-from deployments.sandbox.engine_host import NoEngines
+from deployments.sandbox.engines.engine_host import NoEngines
 from deployments.sandbox.settings import Settings
 from deployments.sandbox.store import Store
 

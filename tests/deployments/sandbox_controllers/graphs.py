@@ -6,8 +6,8 @@ from typing import Any
 
 from deployments.context import RenderContext
 from deployments.manifests import render
-from deployments.sandbox import kinds, versions
-from deployments.sandbox.server_side import apply as merge
+from deployments.sandbox.api import kinds, versions
+from deployments.sandbox.api.server_side import apply as merge
 from deployments.spec import DeploymentSpec
 from tests.deployments.sandbox_controllers.cluster import NAMESPACE, Cluster
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from deployments.context import ClusterOffers, RenderContext
 from deployments.manifests import render
-from deployments.sandbox.kinds import KINDS
+from deployments.sandbox.api.kinds import KINDS
 from deployments.spec import DeploymentSpec
 from tests.deployments.manifests.nim_cases import CASES
 from tests.deployments.sandbox_controllers.cluster import NAMESPACE, Cluster

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.sandbox.boot import Surroundings
-from deployments.sandbox.command_line import UsageError, parse_serve, split_shell
-from deployments.sandbox.engine_options import JSON, MANY, SWITCHES, TEXT, WHOLE
+from deployments.sandbox.engines.boot import Surroundings
+from deployments.sandbox.engines.command_line import UsageError, parse_serve, split_shell
+from deployments.sandbox.engines.engine_options import JSON, MANY, SWITCHES, TEXT, WHOLE
+from deployments.sandbox.engines.vllm_boot import vllm_boot
 from deployments.sandbox.settings import Settings
-from deployments.sandbox.vllm_boot import vllm_boot
 
 _GIB = 1024**3
 _WORDS = st.one_of(

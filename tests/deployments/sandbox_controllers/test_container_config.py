@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployments.sandbox.environment import expand
+from deployments.sandbox.nodes.environment import expand
 from tests.deployments.sandbox_controllers.cluster import NAMESPACE, Cluster
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployments.sandbox.errors import ApiError
+from deployments.sandbox.api.errors import ApiError
 from tests.deployments.sandbox_controllers.cluster import NAMESPACE, Cluster
 from tests.deployments.sandbox_controllers.stateless import (
     apply,

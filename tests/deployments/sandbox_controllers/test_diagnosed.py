@@ -12,7 +12,7 @@ from deployments import naming, readers
 from deployments.context import ClusterOffers, RenderContext
 from deployments.kube.decode import Claim, Event, Pod, read_one
 from deployments.manifests import render
-from deployments.sandbox.kinds import KINDS
+from deployments.sandbox.api.kinds import KINDS
 from deployments.seen import Seen, Status
 from deployments.spec import DeploymentSpec, Gpu, NimSpec, Resources, Variable
 from deployments.status import judge

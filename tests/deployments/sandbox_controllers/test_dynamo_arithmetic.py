@@ -9,10 +9,10 @@ from hypothesis import given as over
 from hypothesis import strategies as st
 
 from deployments.manifests import render
-from deployments.sandbox import dynamo_flags
-from deployments.sandbox.command_line import UsageError
-from deployments.sandbox.dynamo_versions import graph_to_alpha, graph_to_beta
-from deployments.sandbox.dynamo_workers import Generation, balance
+from deployments.sandbox.engines import dynamo_flags
+from deployments.sandbox.engines.command_line import UsageError
+from deployments.sandbox.operators.dynamo_versions import graph_to_alpha, graph_to_beta
+from deployments.sandbox.operators.dynamo_workers import Generation, balance
 from tests.deployments.manifests.dynamo_cases import CASES
 
 _COUNT = st.integers(0, 8)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deployments.context import ModelSource
-from deployments.sandbox.errors import ApiError
+from deployments.sandbox.api.errors import ApiError
 from deployments.sandbox.settings import Settings
 from deployments.vocabulary import DynamoMode, RolloutStrategy
 from tests.deployments.manifests.dynamo_cases import CASES, given

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from deployments.sandbox.registry import parse_image, pull
+from deployments.sandbox.nodes.registry import parse_image, pull
 from tests.deployments.sandbox_controllers.cluster import NAMESPACE, Cluster
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from deployments.sandbox import nim_profiles
-from deployments.sandbox.registry import parse_image, pull
+from deployments.sandbox.engines import nim_profiles
+from deployments.sandbox.nodes.registry import parse_image, pull
 from deployments.spec import Gpu, Resources
 from tests.deployments.manifests.nim_cases import CONTEXT, IMAGE, NIM, given, nim
 from tests.deployments.sandbox_controllers import nims

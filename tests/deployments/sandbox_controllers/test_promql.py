@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployments.manifests import scaling
-from deployments.sandbox.promql import QueryError, Sample, evaluate
+from deployments.sandbox.operators.promql import QueryError, Sample, evaluate
 from deployments.vocabulary import ScalingMetric
 from tests.deployments.manifests.dynamo_cases import SCALING, graph
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from deployments.manifests import render
-from deployments.sandbox.kinds import KINDS
+from deployments.sandbox.api.kinds import KINDS
 from tests.deployments.manifests.cases import CASES
 from tests.deployments.sandbox_controllers.cluster import NAMESPACE, Cluster
 

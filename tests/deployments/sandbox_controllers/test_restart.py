@@ -1,7 +1,7 @@
 """The sandbox process may end and come back: running pods go on, waiting ones try again."""
 
 from deployments.sandbox.controllers import Controllers
-from deployments.sandbox.engine_host import NoEngines
+from deployments.sandbox.engines.engine_host import NoEngines
 from deployments.sandbox.settings import Settings
 from tests.deployments.sandbox_controllers.cluster import Cluster
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from deployments.sandbox import keda_rules
-from deployments.sandbox.prometheus import ADDRESS
+from deployments.sandbox.operators import keda_rules
+from deployments.sandbox.operators.prometheus import ADDRESS
 from deployments.sandbox.settings import Settings
 from tests.deployments.sandbox_controllers.cluster import NAMESPACE, Cluster
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from deployments.sandbox.engine_config import EngineConfig
+from deployments.sandbox.engines.engine_config import EngineConfig
 from tests.deployments.sandbox_engines.running import Running, running
 
 QUICK = EngineConfig(

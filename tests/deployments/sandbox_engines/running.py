@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from deployments.sandbox.engine_config import EngineConfig
-from deployments.sandbox.engines import Engines
+from deployments.sandbox.engines.engine_config import EngineConfig
+from deployments.sandbox.engines.hosting import Engines
 
 KEY = "pod/engine"
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from deployments.sandbox.engine_config import DynamoPart, EngineConfig
+from deployments.sandbox.engines.engine_config import DynamoPart, EngineConfig
 from tests.deployments.sandbox_engines.conftest import QUICK
 from tests.deployments.sandbox_engines.running import Running, running
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from deployments.sandbox.exposition import number
+from deployments.sandbox.engines.exposition import number
 from tests.deployments.sandbox_engines.conftest import QUICK
 from tests.deployments.sandbox_engines.running import running
 

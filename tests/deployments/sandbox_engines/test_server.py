@@ -8,7 +8,7 @@ import httpx
 import openai
 import pytest
 
-from deployments.sandbox.weights import EMBED, RERANK
+from deployments.sandbox.engines.weights import EMBED, RERANK
 from tests.deployments.sandbox_engines.conftest import QUICK
 from tests.deployments.sandbox_engines.running import running
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.timeline import Change, Step, expected, spent, steps
+from deployments.history.timeline import Change, Step, expected, spent, steps
 from deployments.vocabulary import ROLLOUT_STEPS, Phase, Tone
 
 START = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)

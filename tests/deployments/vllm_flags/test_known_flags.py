@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments import arguments, vllm_flags
+from deployments.engines import arguments, vllm_flags
 from deployments.preflight import Around, Level, check
 from tests.deployments.preflight.cases import EXPOSURE, FACTS, NOW, SOURCE, SPEC
 

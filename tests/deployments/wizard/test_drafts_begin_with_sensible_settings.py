@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployments.context import ModelSource, SizingFacts
+from deployments.engines.ngc import is_model_free, line_of, newest_tag
 from deployments.facts import Addons, ClusterFacts, GpuNode
-from deployments.ngc import is_model_free, line_of, newest_tag
 from deployments.quantity import GIBI
 from deployments.vocabulary import Engine, SourceKind
 from deployments.wizard import defaults, reading

@@ -8,7 +8,7 @@ from typing import Any
 from django.urls import reverse
 
 from console.presentation.widgets import ChoiceCards
-from deployments import ngc
+from deployments.engines import ngc
 from deployments.vocabulary import Engine, NimRunner
 from deployments.wizard.forms.base import Typed, text_input
 from deployments.wizard.forms.engines.fields import EngineFields

@@ -1,0 +1,1 @@
+"""Endpoints: host names, certificates, whether one can serve, and their form."""

@@ -1,0 +1,1 @@
+"""The simulated engines: how each starts or fails, and what it answers."""

@@ -1,0 +1,1 @@
+"""The nodes of the sandbox: kubelet, containers, probes, images and the registries that they come from."""

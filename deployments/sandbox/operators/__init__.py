@@ -1,0 +1,1 @@
+"""Add-ons of the sandbox: NVIDIA's operators, KEDA and Prometheus."""

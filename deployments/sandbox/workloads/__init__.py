@@ -1,0 +1,1 @@
+"""Controllers of the sandbox that every cluster has: workloads, autoscaler, scheduler, volumes, routes."""
