@@ -56,7 +56,7 @@ def test_what_a_fourth_engine_lacks_is_named() -> None:
         "deployments/wizard/forms/engines/fourth.py",
         "templates/deployments/wizard/engines/fourth.html",
         "tests/deployments/manifests/golden/fourth-*.yaml",
-        "deployments/sandbox/fourth_boot.py",
+        "deployments/sandbox/engines/fourth_boot.py",
     ]
 
 
