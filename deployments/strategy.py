@@ -1,6 +1,6 @@
 """How a new revision takes the place of the old one: replace in place, or start one more first.
 
-Decided once, when the revision is saved (desired.py), and shown with its reason before that (the review), so both
+Decided once, when the revision is saved (desired/), and shown with its reason before that (the review), so both
 ask here. One more first needs a spare place for a whole replica; where none is known to be free, the extra pod
 would only wait, and the change with it. Pure: no Django, no I/O.
 """

@@ -13,6 +13,7 @@ from django.db import connection
 
 from console.models import User
 from deployments import desired, document
+from deployments.desired import revising
 from deployments.document import InvalidDocument
 from deployments.models import (
     Deployment,
@@ -116,27 +117,27 @@ def test_only_what_the_spec_asks_for_is_saved() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("step", ["_save_revision", "save_terms", "save_shares", "_queue"])
+@pytest.mark.parametrize("step", ["_save_revision", "save_terms", "save_shares", "queue"])
 @pytest.mark.parametrize("after", [False, True])
 def test_a_fault_at_any_step_leaves_nothing(
     step: str, after: bool, draft: Draft, sent: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """E1."""
-    whole = getattr(desired, step)
+    whole = getattr(revising, step)
 
     def broken(*arguments: Any) -> None:
         if after:
             whole(*arguments)
         raise ConnectionError(step)
 
-    monkeypatch.setattr(desired, step, broken)
+    monkeypatch.setattr(revising, step, broken)
     with pytest.raises(ConnectionError, match=step):
         desired.create(FULL, author=None, secrets=SECRETS, draft=draft)
     assert [table.__name__ for table in SAVED if table.objects.exists()] == []
     draft.refresh_from_db()
     assert (draft.result, draft.secrets.reveal()) == (None, '{"TOKEN": "typed"}')
     assert sent == []
-    monkeypatch.setattr(desired, step, whole)
+    monkeypatch.setattr(revising, step, whole)
     assert desired.create(FULL, author=None, secrets=SECRETS, draft=draft).current.number == 1
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from console.models import User
 from deployments import desired
-from deployments.desired import Conflict
+from deployments.desired import Conflict, revising
 from deployments.document import InvalidDocument
 from deployments.models import CatalogModel, Deployment, Draft, Price, Revision
 from deployments.spec import DeploymentSpec, Limit, Pricing, RateLimits, SharingSpec, Variable
@@ -149,7 +149,7 @@ def test_a_deployment_that_is_being_deleted_takes_no_revision() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("step", ["save_terms", "save_shares", "_queue"])
+@pytest.mark.parametrize("step", ["save_terms", "save_shares", "queue"])
 def test_a_fault_in_the_middle_leaves_the_old_revision(
     step: str, monkeypatch: pytest.MonkeyPatch, sent: list[int]
 ) -> None:
@@ -160,7 +160,7 @@ def test_a_fault_in_the_middle_leaves_the_old_revision(
     def broken(*arguments: Any) -> None:
         raise ConnectionError(step)
 
-    monkeypatch.setattr(desired, step, broken)
+    monkeypatch.setattr(revising, step, broken)
     wish = replace(PRICED, pricing=Pricing("USD", Decimal(1), Decimal(2)), rate_limits=RateLimits(Limit(1)))
     with pytest.raises(ConnectionError):
         change(made, wish)

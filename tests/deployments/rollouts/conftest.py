@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deployments import desired
+from deployments import tasks
 from deployments.clusters import connections
 from tests.deployments.rollouts.world import World
 from tests.deployments.sandbox_api.cluster import Cluster as Sandbox
@@ -31,7 +31,7 @@ def living_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox
 @pytest.fixture(autouse=True)
 def no_hints(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No worker runs here; and connections end with the test."""
-    monkeypatch.setattr(desired, "_hint", lambda deployment_id: None)
+    monkeypatch.setattr(tasks, "send_hint", lambda deployment_id: None)
     yield
     connections.close_all()
 

@@ -1,4 +1,4 @@
-"""The terms of a deployment as rows: limits, price, and with whom it is shared. Called by desired.py alone."""
+"""The terms of a deployment as rows: limits, price, and with whom it is shared. Called by revising.py alone."""
 
 from __future__ import annotations
 

@@ -1,38 +1,23 @@
-"""The one way to change what people want: create, revise, stop, start, restart, delete, abandon, share.
-
-Each change is one transaction that leaves a due row behind, and after the commit sends a hint to the worker. If
-the hint is lost, the row is found by the next tick. The wizard, `manage.py apply` and the API all come here.
-"""
+"""Saves what people want as a revision: create, revise, roll back, share."""
 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from console.models import Organization, User
-from deployments import document, fixed, leftovers, strategy
+from deployments import document, fixed, strategy
 from deployments.context import ModelSource
+from deployments.desired.known import facts_of, serves
+from deployments.desired.queueing import queue
+from deployments.desired.terms import save_shares, save_terms
 from deployments.document import InvalidDocument, Problem
-from deployments.drifting import REPAIR
 from deployments.engines import ngc
-from deployments.facts import ClusterFacts
-from deployments.models import (
-    CatalogModel,
-    Cluster,
-    Deployment,
-    Draft,
-    Endpoint,
-    Observation,
-    Revision,
-    Transition,
-)
+from deployments.models import CatalogModel, Deployment, Draft, Endpoint, Observation, Revision, Transition
 from deployments.spec import DeploymentSpec
-from deployments.terms import save_shares, save_terms
-from deployments.vocabulary import DesiredState, DriftPolicy, Phase, RolloutStrategy, Sharing
+from deployments.vocabulary import DesiredState, Phase, RolloutStrategy, Sharing
 
 
 class Conflict(Exception):
@@ -72,7 +57,7 @@ def create(
                 )
         except IntegrityError:
             raise InvalidDocument([name_taken(spec.name)]) from None
-        chosen = strategy.choose(spec, None, _facts(endpoint), running=False)
+        chosen = strategy.choose(spec, None, facts_of(endpoint), running=False)
         _save_revision(deployment, 1, spec, secrets or {}, author, note, chosen, model.source)
         save_terms(deployment, spec, now)
         save_shares(deployment, spec.sharing.mode, organizations)
@@ -84,7 +69,7 @@ def create(
             draft.result = deployment
             draft.secrets = ""
             draft.save(update_fields=["result", "secrets", "updated_at"])
-        _queue(deployment, author, now)
+        queue(deployment, author, now)
     return deployment
 
 
@@ -145,15 +130,15 @@ def revise(
             chosen = strategy.choose(
                 spec,
                 current.spec,
-                _facts(endpoint),
-                _serves(locked),
+                facts_of(endpoint),
+                serves(locked),
                 secrets_change=secrets_change,
                 present=RolloutStrategy(current.strategy),
             )
             _save_revision(locked, current.number + 1, spec, values, author, note, chosen, source)
             save_terms(locked, spec, now)
             save_shares(locked, spec.sharing.mode, organizations)
-            _queue(locked, author, now)
+            queue(locked, author, now)
         if draft is not None:
             draft.result = locked
             draft.secrets = ""
@@ -187,87 +172,6 @@ def roll_back(
         draft=draft,
         source=to.model_source,
     )
-
-
-def stop(deployment: Deployment, *, author: User | None) -> None:
-    """Zero replicas; the configuration stays."""
-    _wish(deployment, DesiredState.STOPPED, author)
-
-
-def start(deployment: Deployment, *, author: User | None) -> None:
-    """Replicas again, as the current revision says."""
-    _wish(deployment, DesiredState.RUNNING, author)
-
-
-def delete(deployment: Deployment, *, author: User | None) -> None:
-    """Takes it out of the cluster; the record goes when nothing is left there. There is no way back."""
-    _wish(deployment, DesiredState.DELETED, author)
-
-
-def restart(deployment: Deployment, *, author: User | None, since: datetime | None) -> bool:
-    """Makes the replicas anew, in the way that is safe now.
-
-    `since`: the last restart that this wish knows of, so that one that is sent twice restarts once. False when
-    somebody restarted it after that, or when it is not meant to run.
-    """
-    with transaction.atomic():
-        locked = Deployment.objects.select_for_update(of=("self",)).get(pk=deployment.pk)
-        if locked.desired_state != DesiredState.RUNNING or locked.restarted_at != since:
-            return False
-        locked.restarted_at = timezone.now()
-        locked.save(update_fields=["restarted_at"])
-        chosen = strategy.of_restart(locked.spec, _facts(locked.endpoint), _serves(locked))
-        Revision.objects.filter(pk=locked.current.pk).update(strategy=chosen.strategy)  # type: ignore[union-attr]
-        _queue(locked, author, locked.restarted_at)
-    return True
-
-
-def abandon(deployment: Deployment, *, author: User | None) -> None:
-    """Removes the record of a deployment whose cluster is gone; what is there stays. Raises leftovers.StillThere."""
-    with transaction.atomic():
-        locked = Deployment.objects.select_for_update(of=("self",)).get(pk=deployment.pk)
-        leftovers.give_up(locked, author, timezone.now())
-
-
-def endpoint_changed(endpoint: Endpoint) -> int:
-    """Queues the deployments of an endpoint that was edited; returns how many. Routes change, pods do not."""
-    return _look_at_all(Q(endpoint=endpoint))
-
-
-def key_changed(record: Cluster | CatalogModel) -> int:
-    """Queues the deployments of a cluster or model whose key or token was changed or removed; returns how many.
-
-    Pods read another value at their next start; a secret that comes or goes changes what they are made from."""
-    return _look_at_all(Q(endpoint__cluster=record) if isinstance(record, Cluster) else Q(model=record))
-
-
-def look_again(deployment: Deployment) -> None:
-    """Forgets refusals and back-off and queues another look; wants nothing new."""
-    with transaction.atomic():
-        Deployment.objects.filter(pk=deployment.pk).update(
-            attempts=0, refusal=None, reconcile_due_at=timezone.now()
-        )
-        _hint(deployment.pk)
-
-
-def set_drift_policy(deployment: Deployment, policy: DriftPolicy, *, author: User | None) -> None:
-    """What happens to hand-made changes in the cluster from now on; what is there is looked at again at once."""
-    with transaction.atomic():
-        locked = Deployment.objects.select_for_update(of=("self",)).get(pk=deployment.pk)
-        if locked.drift_policy != policy:
-            locked.drift_policy = policy
-            locked.save(update_fields=["drift_policy"])
-            _look_for(locked, author)
-
-
-def repair_now(deployment: Deployment, *, author: User | None) -> None:
-    """Takes back hand-made changes once, although the policy is to leave them."""
-    with transaction.atomic():
-        locked = Deployment.objects.select_for_update(of=("self",)).get(pk=deployment.pk)
-        if locked.drift and not locked.drift["repaired"]:
-            locked.drift = {**locked.drift, REPAIR: True}
-            locked.save(update_fields=["drift"])
-            _look_for(locked, author)
 
 
 def share(
@@ -350,52 +254,3 @@ def _save_revision(
         note=note,
     )
     deployment.save(update_fields=["current"])
-
-
-def _facts(endpoint: Endpoint) -> ClusterFacts | None:
-    """What the last check of its cluster found."""
-    return ClusterFacts.from_mapping(endpoint.cluster.facts) if endpoint.cluster.facts else None
-
-
-def _serves(deployment: Deployment) -> bool:
-    """Meant to run, and a replica was ready at the last look."""
-    ready = Observation.objects.filter(deployment=deployment, ready__gt=0)
-    return deployment.desired_state == DesiredState.RUNNING and ready.exists()
-
-
-def _wish(deployment: Deployment, state: DesiredState, author: User | None) -> None:
-    """Changes the desired state; a deployment that is being deleted takes no other wish."""
-    with transaction.atomic():
-        locked = Deployment.objects.select_for_update(of=("self",)).get(pk=deployment.pk)
-        if locked.desired_state in (state, DesiredState.DELETED):
-            return
-        locked.desired_state = state
-        locked.save(update_fields=["desired_state"])
-        _queue(locked, author, timezone.now())
-
-
-def _queue(deployment: Deployment, author: User | None, now: datetime) -> None:
-    deployment.changed_at, deployment.changed_by = now, author
-    deployment.attempts, deployment.refusal, deployment.reconcile_due_at = 0, None, now
-    deployment.save(update_fields=["changed_at", "changed_by", "attempts", "refusal", "reconcile_due_at"])
-    _hint(deployment.pk)
-
-
-def _look_at_all(where: Q) -> int:
-    """Queues a look that wants nothing new, in one statement."""
-    affected = Deployment.objects.filter(where).exclude(desired_state=DesiredState.DELETED)
-    return affected.update(reconcile_due_at=timezone.now())
-
-
-def _look_for(deployment: Deployment, author: User | None) -> None:
-    """Queues a look on somebody's behalf that wants nothing new of the replicas."""
-    deployment.changed_by, deployment.reconcile_due_at = author, timezone.now()
-    deployment.save(update_fields=["changed_by", "reconcile_due_at"])
-    _hint(deployment.pk)
-
-
-def _hint(deployment_id: int) -> None:
-    """After the commit. The broker may be away: the due row is then found by the next tick."""
-    from deployments.tasks import send_hint
-
-    transaction.on_commit(lambda: send_hint(deployment_id), robust=True)
