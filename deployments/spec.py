@@ -209,6 +209,11 @@ class DeploymentSpec:
         """All pods that are wanted at least: with Dynamo, its frontend is one more than the workers."""
         return sum(group.replicas for group in self.groups) + (self.engine.dynamo is not None)
 
+    def workers_among(self, pods: int) -> int:
+        """Of so many pods, those that work: Dynamo's frontend passes requests on. None at all: as many as are wanted."""
+        working = pods - (self.engine.dynamo is not None)
+        return working if working > 0 else sum(group.replicas for group in self.groups)
+
     @property
     def replicas_at_most(self) -> int:
         return self.autoscaling.max_replicas if self.autoscaling.enabled else self.engine.replicas

@@ -112,10 +112,8 @@ def _restart_of(deployment: Deployment, standing: Standing, at: datetime) -> Que
     spec, raw = deployment.spec, deployment.endpoint.cluster.facts
     facts = ClusterFacts.from_mapping(raw) if raw else None
     usual, rollouts = usual_times.of(deployment)
-    # Dynamo's frontend is wanted, too, and is no worker.
-    there = standing.wanted - (spec.engine.dynamo is not None)
     now = Situation(
-        replicas=there if there > 0 else sum(group.replicas for group in spec.groups),
+        replicas=spec.workers_among(standing.wanted),
         ready=standing.ready,
         facts=facts,
         start=usual_times.start_of(usual),

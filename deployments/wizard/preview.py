@@ -132,7 +132,7 @@ def situation(work: Work) -> Situation:
     seen = getattr(deployment, "observation", None)
     times, rollouts = usual_times.of(deployment)
     return Situation(
-        replicas=(seen.wanted if seen else 0) or sum(group.replicas for group in deployment.spec.groups),
+        replicas=deployment.spec.workers_among(seen.wanted if seen else 0),
         ready=seen.ready if seen else 0,
         stopped=deployment.desired_state != DesiredState.RUNNING,
         facts=work.facts,
