@@ -210,7 +210,7 @@ class DeploymentSpec:
         return sum(group.replicas for group in self.groups) + (self.engine.dynamo is not None)
 
     def workers_among(self, pods: int) -> int:
-        """Of so many pods, those that work: Dynamo's frontend passes requests on. None at all: as many as are wanted."""
+        """Of so many pods, those that work: Dynamo's frontend passes requests on. Of none: as many as are wanted."""
         working = pods - (self.engine.dynamo is not None)
         return working if working > 0 else sum(group.replicas for group in self.groups)
 
