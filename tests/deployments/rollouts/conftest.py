@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from deployments import tasks
 from deployments.clusters import connections
+from deployments.desired import queueing, wishes
 from tests.deployments.rollouts.world import World
 from tests.deployments.sandbox_api.cluster import Cluster as Sandbox
 from tests.deployments.sandbox_api.conftest import make_namespace
@@ -31,7 +31,8 @@ def living_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox
 @pytest.fixture(autouse=True)
 def no_hints(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No worker runs here; and connections end with the test."""
-    monkeypatch.setattr(tasks, "send_hint", lambda deployment_id: None)
+    for module in (queueing, wishes):
+        monkeypatch.setattr(module, "hint", lambda deployment_id: None)
     yield
     connections.close_all()
 

@@ -49,13 +49,14 @@ def has(world: World, autoscalers: list[str]) -> bool:
 
 
 def operated(world: World) -> DeploymentSpec:
-    """A NIM that NVIDIA's operator runs, with the memory that it takes."""
+    """A NIM that NVIDIA's operator runs, with the memory and the volume that its largest profile takes."""
     spec = replacing(world.spec())
     engine = replace(
         spec.engine,
         kind=Engine.NIM,
         image="nvcr.io/nim/meta/llama-3.1-8b-instruct",
         tag="1.8.6",
+        volume="30Gi",
         nim=NimSpec(runner=NimRunner.OPERATOR),
     )
     return replace(spec, engine=engine, resources=replace(spec.resources, memory_limit="64Gi"))
