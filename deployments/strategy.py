@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from deployments import quantity
-from deployments.facts import ClusterFacts, GpuNode
-from deployments.preflight.berths import place
-from deployments.spec import Autoscaling, DeploymentSpec, Gpu, RateLimits, Resources, SharingSpec
+from deployments.facts import ClusterFacts
+from deployments.preflight.berths import place_groups
+from deployments.spec import Autoscaling, DeploymentSpec, RateLimits, SharingSpec
 from deployments.vocabulary import Engine, NimRunner, RolloutStrategy
 
 
@@ -98,37 +97,19 @@ def _by_room(spec: DeploymentSpec, facts: ClusterFacts | None) -> Choice:
     if facts is None:
         return _replace("What is free in the cluster is not known.")
     gpu = spec.resources.gpu
-    left = facts.offering(gpu.resource, gpu.product)
-    for group in spec.groups:
+    nodes = facts.offering(gpu.resource, gpu.product)
+    extra = [replace(group, replicas=1) for group in spec.groups]
+    for count, group in enumerate(extra, start=1):
         if group.gpus < 1:
             return _replace("What is free on nodes without GPUs is not known.")
-        asked = _with_gpus(spec.resources, group.gpus)
-        berths, placed = place(left, asked, 1)
-        if not placed:
+        # Together with those before it: two must not count on the same place.
+        if place_groups(nodes, spec.resources, extra[:count]).placed < count:
             what = f"{group.gpus} free GPU{'' if group.gpus == 1 else 's'}, the CPU and the memory"
             return _replace(f"No node has {what} for one more {group.role}.")
-        taken = {berth.node for berth in berths if berth.this}
-        # The next group must not count on the same place.
-        left = tuple(_without(node, asked) if node.name in taken else node for node in left)
     return Choice(
         RolloutStrategy.SURGE,
         "A node has room for one more replica, so it starts before an old one goes.",
     )
-
-
-def _without(node: GpuNode, resources: Resources) -> GpuNode:
-    cpu, memory = node.cpu_free, node.memory_free
-    return replace(
-        node,
-        free=node.free - resources.gpu.count,
-        cpu_free=None if cpu is None else cpu - quantity.to_millicores(resources.cpu_request),
-        memory_free=None if memory is None else memory - quantity.to_bytes(resources.memory_request),
-    )
-
-
-def _with_gpus(resources: Resources, count: int) -> Resources:
-    gpu = resources.gpu
-    return replace(resources, gpu=Gpu(count=count, resource=gpu.resource, product=gpu.product))
 
 
 def _of_pods(spec: DeploymentSpec) -> DeploymentSpec:

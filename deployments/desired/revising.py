@@ -42,10 +42,8 @@ def create(
     when a name in the spec is taken, unknown or not offered, or when a secret variable has no value.
     """
     with transaction.atomic():
-        if draft is not None:
-            draft = Draft.objects.select_for_update(of=("self",)).get(pk=draft.pk)
-            if draft.result is not None:
-                return draft.result
+        if (already := _became(draft)) is not None:
+            return already
         model, endpoint, organizations = _look_up(spec)
         spec = _with_image(spec, model.source)
         _require_secrets(spec, secrets or {})
@@ -65,10 +63,7 @@ def create(
             deployment=deployment, phase_since=now, revision=1, wanted=spec.pods_at_least
         )
         Transition.objects.create(deployment=deployment, revision=1, after=Phase.QUEUED, at=now)
-        if draft is not None:
-            draft.result = deployment
-            draft.secrets = ""
-            draft.save(update_fields=["result", "secrets", "updated_at"])
+        _becomes(draft, deployment)
         queue(deployment, author, now)
     return deployment
 
@@ -91,10 +86,8 @@ def revise(
     Raises Conflict, InvalidDocument.
     """
     with transaction.atomic():
-        if draft is not None:
-            draft = Draft.objects.select_for_update(of=("self",)).get(pk=draft.pk)
-            if draft.result is not None:
-                return draft.result
+        if (already := _became(draft)) is not None:
+            return already
         # Without a join: after waiting for the lock, a joined revision would still be that of before.
         locked = Deployment.objects.select_for_update(of=("self",)).get(pk=deployment.pk)
         current = locked.current
@@ -139,10 +132,7 @@ def revise(
             save_terms(locked, spec, now)
             save_shares(locked, spec.sharing.mode, organizations)
             queue(locked, author, now)
-        if draft is not None:
-            draft.result = locked
-            draft.secrets = ""
-            draft.save(update_fields=["result", "secrets", "updated_at"])
+        _becomes(draft, locked)
     return locked
 
 
@@ -183,6 +173,18 @@ def share(
     chosen = tuple(sorted(set(organizations))) if mode is Sharing.SELECTED else ()
     spec = replace(current.spec, sharing=replace(current.spec.sharing, mode=mode, organizations=chosen))
     return revise(deployment, spec, author=author, expected=current.number, note="Sharing")
+
+
+def _became(draft: Draft | None) -> Deployment | None:
+    """What a draft has become already; holds it, so that nobody else makes something of it meanwhile."""
+    return None if draft is None else Draft.objects.select_for_update(of=("self",)).get(pk=draft.pk).result
+
+
+def _becomes(draft: Draft | None, result: Deployment) -> None:
+    """The draft's work is done: it points to what it became, and keeps no secret."""
+    if draft is not None:
+        draft.result, draft.secrets = result, ""
+        draft.save(update_fields=["result", "secrets", "updated_at"])
 
 
 def _look_up(spec: DeploymentSpec) -> tuple[CatalogModel, Endpoint, list[Organization]]:
