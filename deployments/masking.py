@@ -17,28 +17,11 @@ HIDDEN = "••••••••"
 _NEW = "another value"
 
 
-def manifests(
-    spec: DeploymentSpec,
-    model: CatalogModel,
-    endpoint: Endpoint,
-    *,
-    source: ModelSource,
-    revision: int,
-    stopped: bool = False,
-    strategy: RolloutStrategy = RolloutStrategy.REPLACE,
-    restarted_at: str = "",
-) -> str:
-    """The objects as one YAML stream, every secret value masked. Raises EngineNotOffered."""
-    made = context(
-        spec,
-        model,
-        endpoint,
-        source=source,
-        revision=revision,
-        stopped=stopped,
-        strategy=strategy,
-        restarted_at=restarted_at,
-    )
+def manifests(spec: DeploymentSpec, made: RenderContext) -> str:
+    """The objects as one YAML stream, every secret value masked; `made` is a context() of this module.
+
+    Raises EngineNotOffered.
+    """
     objects = [_masked(manifest) for manifest in render(spec, made)]
     return yaml.safe_dump_all(objects, sort_keys=False, allow_unicode=True, width=100)
 

@@ -93,6 +93,11 @@ class Deployment(models.Model):
         assert self.current is not None, "a deployment always has a current revision once it is saved"
         return self.current.spec
 
+    @property
+    def restart_mark(self) -> str:
+        """The last restart as its pods carry it; empty before the first."""
+        return self.restarted_at.isoformat() if self.restarted_at else ""
+
     def context(self) -> RenderContext:
         """What its manifests need besides the spec; opens the secrets, so only the reconciler asks for it."""
         assert self.current is not None
@@ -112,7 +117,7 @@ class Deployment(models.Model):
             ngc_key=self.model.ngc_key.reveal() or endpoint.cluster.ngc_key.reveal() or None,
             pull_secret=endpoint.pull_secret,
             strategy=RolloutStrategy(self.current.strategy),
-            restarted_at=self.restarted_at.isoformat() if self.restarted_at else "",
+            restarted_at=self.restart_mark,
             offers=endpoint.cluster.offers,
             checksum_key=self.digest_key.encode(),
         )

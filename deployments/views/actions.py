@@ -103,7 +103,7 @@ def restart(request: Request, name: str) -> HttpResponse:
                 request, f"Somebody changed {name} since you were asked, so it was not restarted again."
             )
         return redirect("deployment_detail", name)
-    known = deployment.restarted_at.isoformat() if deployment.restarted_at else ""
+    known = deployment.restart_mark
     question = _restart_of(deployment, standing, now)
     return ask(request, deployment, question, Since(initial={"since": known}))
 

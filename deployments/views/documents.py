@@ -27,26 +27,28 @@ LONGEST_SECRET = 10_000
 def manifests(request: Request, name: str) -> HttpResponse:
     """The document, and the Kubernetes objects with every secret value masked."""
     deployment, standing, now = find(request, name)
-    spec, number = deployment.spec, deployment.current.number  # type: ignore[union-attr]
+    spec, current = deployment.spec, deployment.current
+    assert current is not None
     objects, refusal = "", ""
     try:
-        objects = masking.manifests(
+        made = masking.context(
             spec,
             deployment.model,
             deployment.endpoint,
-            source=deployment.current.model_source,  # type: ignore[union-attr]
-            revision=number,
+            source=current.model_source,
+            revision=current.number,
             stopped=deployment.desired_state != DesiredState.RUNNING,
-            strategy=RolloutStrategy(deployment.current.strategy),  # type: ignore[union-attr]
-            restarted_at=deployment.restarted_at.isoformat() if deployment.restarted_at else "",
+            strategy=RolloutStrategy(current.strategy),
+            restarted_at=deployment.restart_mark,
         )
+        objects = masking.manifests(spec, made)
     except EngineNotOffered as error:
         refusal = str(error)
     context = head(deployment, standing, "deployment_yaml", now) | {
         "document": document.write(spec),
         "objects": objects,
         "refusal": refusal,
-        "number": number,
+        "number": current.number,
     }
     return page(request, "deployments/yaml.html", context)
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from console.access import Permission, requires
 from console.http import Request, page
-from deployments import desired, document
+from deployments import desired, document, strategy
 from deployments.desired import Conflict
 from deployments.document import InvalidDocument, Problem, rules
 from deployments.document.rules import Refused
@@ -165,10 +165,10 @@ def _context(work: Work, spec: DeploymentSpec | None) -> dict[str, Any]:
         )
     else:
         try:
-            values["manifests"] = reviewing.manifests(spec, work)
-            if work.editing is not None and not stale(work):
-                values["preview"] = found = preview.of(work, spec)
-                values["strategies"] = found.strategies if found else None
+            found = preview.of(work, spec) if work.editing is not None and not stale(work) else None
+            how = found.choice if found else strategy.choose(spec, None, work.facts, running=False)
+            values |= {"preview": found, "strategies": found.strategies if found else None}
+            values["manifests"] = reviewing.manifests(spec, work, how.strategy)
         except EngineNotOffered as reason:
             problems.append(Problem("spec.engine.kind", str(reason)))
     return values | {

@@ -99,7 +99,7 @@ def of(work: Work, spec: DeploymentSpec) -> Preview | None:
             stopped=now.stopped,
             # That a rollout goes another way than the last one restarts nothing by itself.
             strategy=choice.strategy,
-            restarted_at=deployment.restarted_at.isoformat() if deployment.restarted_at else "",
+            restarted_at=deployment.restart_mark,
             new_secrets=() if revision else new_secrets,
             checksum_key=_PREVIEW_KEY,
         )

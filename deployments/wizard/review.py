@@ -6,6 +6,7 @@ The manifests are rendered with stand-ins for every secret: no secret is opened 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from console.models import User
 from console.presentation.figures import money
@@ -13,7 +14,7 @@ from deployments import desired, masking
 from deployments.history import portrait
 from deployments.models import Deployment
 from deployments.spec import DeploymentSpec
-from deployments.vocabulary import DesiredState
+from deployments.vocabulary import DesiredState, RolloutStrategy
 from deployments.wizard import steps, words
 from deployments.wizard.steps import Step
 from deployments.wizard.work import Work, typed_secrets
@@ -93,19 +94,23 @@ def _price(spec: DeploymentSpec) -> list[tuple[str, str]]:
     ]
 
 
-def manifests(spec: DeploymentSpec, work: Work) -> str:
+def manifests(spec: DeploymentSpec, work: Work, strategy: RolloutStrategy = RolloutStrategy.REPLACE) -> str:
     """What would be sent, as YAML, with every secret value masked. Raises EngineNotOffered."""
     endpoint = work.endpoint
     assert endpoint is not None
-    current = work.editing.current if work.editing else None
-    return masking.manifests(
+    editing = work.editing
+    current = editing.current if editing else None
+    made = masking.context(
         spec,
         work.model,
         endpoint,
         source=work.source,
         revision=current.number + 1 if current else 1,
-        stopped=work.editing is not None and work.editing.desired_state != DesiredState.RUNNING,
+        stopped=editing is not None and editing.desired_state != DesiredState.RUNNING,
+        strategy=strategy,
+        restarted_at=editing.restart_mark if editing else "",
     )
+    return masking.manifests(spec, made)
 
 
 def deploy(work: Work, spec: DeploymentSpec, author: User, note: str) -> Deployment:
@@ -113,20 +118,10 @@ def deploy(work: Work, spec: DeploymentSpec, author: User, note: str) -> Deploym
     secrets = typed_secrets(work.draft)
     if work.editing is None:
         return desired.create(spec, author=author, secrets=secrets, note=note, draft=work.draft)
-    if work.restores is not None:
-        return desired.roll_back(
-            work.editing,
-            work.restores,
-            spec,
-            author=author,
-            expected=work.draft.base_revision,
-            secrets=secrets,
-            note=note,
-            draft=work.draft,
-        )
-    return desired.revise(
+    save = partial(desired.roll_back, to=work.restores) if work.restores is not None else desired.revise
+    return save(
         work.editing,
-        spec,
+        spec=spec,
         author=author,
         expected=work.draft.base_revision,
         secrets=secrets,
