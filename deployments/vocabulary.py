@@ -85,6 +85,13 @@ class ClusterKind(Word):
     SANDBOX = "sandbox", "Sandbox"
 
 
+class Reach(Word):
+    """How the gateway reaches the engines of a cluster. The sandbox is always reached on loopback."""
+
+    ENDPOINT = "endpoint", "Through the endpoint's host name"
+    INSIDE = "inside", "By service, inside the cluster"
+
+
 class Routing(Word):
     """How a host name reaches a deployment's service."""
 

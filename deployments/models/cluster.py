@@ -6,7 +6,7 @@ from console.encryption import EncryptedTextField
 from deployments.context import PLAIN_KUBERNETES, ClusterOffers
 from deployments.facts import ClusterFacts
 from deployments.models.visibility import PlatformManager
-from deployments.vocabulary import ClusterKind
+from deployments.vocabulary import ClusterKind, Reach
 
 
 class Cluster(models.Model):
@@ -22,6 +22,8 @@ class Cluster(models.Model):
     ngc_key_set_at = models.DateTimeField(null=True, blank=True)
     prometheus_url = models.CharField(max_length=300, blank=True)
     """As KEDA reaches it from inside the cluster."""
+    reach = models.CharField(max_length=10, choices=Reach.choices(), default=Reach.ENDPOINT)
+    """How the gateway reaches the engines here."""
     created_at = models.DateTimeField(auto_now_add=True)
 
     facts = models.JSONField(null=True, blank=True)

@@ -21,6 +21,8 @@ class Observation(models.Model):
     wanted = models.PositiveIntegerField(default=0)
     revision = models.PositiveIntegerField(default=0)
     """The revision that the phase speaks of."""
+    upstreams = models.JSONField(default=list, blank=True)
+    """Base URLs of the ready replicas, where each has one of its own that the gateway can reach (the sandbox)."""
     observed_at = models.DateTimeField(null=True, blank=True)
     details = models.JSONField(default=dict, blank=True)
     """Status.to_mapping(): replicas, evidence, events, autoscaler, for the deployment's own page."""

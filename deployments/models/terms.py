@@ -32,13 +32,16 @@ class RateLimit(models.Model):
 class Price(models.Model):
     """A price per one million tokens from a moment on. Never changed: a new price is a new row.
 
-    A row without amounts says that there is no price from then on; usage is then recorded as unpriced.
+    A row without amounts says that there is no price from then on; usage is then recorded as unpriced. Prices outlive
+    their deployment, because events of it may still arrive; the database itself refuses to change or delete one.
     """
 
-    deployment = models.ForeignKey(Deployment, models.CASCADE, related_name="prices")
+    deployment = models.ForeignKey(Deployment, models.DO_NOTHING, db_constraint=False, related_name="prices")
     currency = models.CharField(max_length=3)
     input_per_million = models.DecimalField(max_digits=24, decimal_places=12, null=True)
     output_per_million = models.DecimalField(max_digits=24, decimal_places=12, null=True)
+    cached_input_per_million = models.DecimalField(max_digits=24, decimal_places=12, null=True)
+    """For input tokens that the engine had in its cache; None: like all input."""
     effective_from = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -49,8 +52,14 @@ class Price(models.Model):
                 condition=models.Q(input_per_million__gte=0, output_per_million__gte=0)
                 | models.Q(input_per_million__isnull=True, output_per_million__isnull=True),
                 name="price_not_negative",
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(cached_input_per_million__isnull=True)
+                | models.Q(cached_input_per_million__gte=0, input_per_million__isnull=False),
+                name="cached_price_not_negative",
+            ),
         ]
+        indexes = [models.Index(fields=["deployment", "-effective_from"], name="price_in_force")]
 
     def __str__(self) -> str:
         return f"{self.deployment} from {self.effective_from:%Y-%m-%d}"

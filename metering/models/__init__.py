@@ -1,0 +1,7 @@
+"""The tables of metering: API keys, limits beyond those of the spec, and the ledger. Facts that call nobody."""
+
+from metering.models.api_key import ApiKey
+from metering.models.limits import LimitMode, LimitOverride
+from metering.models.usage import UsageEvent, UsageHour, UsageReject
+
+__all__ = ["ApiKey", "LimitMode", "LimitOverride", "UsageEvent", "UsageHour", "UsageReject"]

@@ -1,0 +1,66 @@
+"""API keys: what tenants call the gateway with. Only a digest of a key is kept; the key itself is shown once."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from console.access import Permission, can, sees_platform
+from console.models import Membership, Organization, User
+from deployments.models import Deployment
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """The platform sees all; owners those of their organisations; members their own."""
+        if sees_platform(user):
+            return self.all()
+        if isinstance(user, AnonymousUser) or not user.is_active:
+            return self.none()
+        memberships = user.memberships.all()
+        owned = memberships.filter(role=Membership.Role.OWNER).values("organization")
+        own = Q(user=user, organization__in=memberships.values("organization"))
+        return self.filter(own | Q(organization__in=owned))
+
+    def changeable_by(self, user: User | AnonymousUser) -> Self:
+        """Those that this person may revoke, rotate or rename."""
+        visible = self.visible_to(user)
+        return visible if not sees_platform(user) or can(user, Permission.ORGANIZATIONS) else self.none()
+
+
+class ApiKey(models.Model):
+    """One key of one person in one organisation. Rows are never deleted: the ledger names them."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="api_keys")
+    user = models.ForeignKey(User, models.PROTECT, related_name="api_keys")
+    name = models.CharField(max_length=100)
+    description = models.CharField(max_length=500, blank=True)
+    prefix = models.CharField(max_length=20)
+    """The first characters of the key, by which people recognise it."""
+    digest = models.CharField(max_length=64, unique=True)
+    """SHA-256 of the whole key, in hexadecimal. Keys carry 190 random bits, so no salt or slow hash is needed."""
+    all_deployments = models.BooleanField(default=True)
+    """For everything that is shared with the organisation, now and later; otherwise only for `deployments`."""
+    deployments = models.ManyToManyField(Deployment, related_name="api_keys", blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    replaces = models.OneToOneField("self", models.PROTECT, null=True, blank=True, related_name="replaced_by")
+    """The key that this one was made for by rotation; that one expires after the overlap."""
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    """Start of the newest request in the ledger; written by the ledger alone."""
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
