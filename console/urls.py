@@ -21,6 +21,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     # what runs
     path("", include("deployments.urls")),
+    # what is used
+    path("", include("metering.urls")),
 ]
 
 handler400 = "console.errors.bad_request"

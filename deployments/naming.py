@@ -188,6 +188,10 @@ def operated_labels(name: str) -> dict[str, str]:
     return {PART_OF_LABEL: PRODUCT, **selector(name)}
 
 
+#: Where a sandbox writes the address at which the engine of a pod listens; nothing else has it.
+ENGINE_ANNOTATION = "sandbox.slipway/engine"
+
+
 def label_value(text: str) -> str:
     """A label value for any text: the text itself where Kubernetes allows it, else text plus a hash."""
     if len(text) <= _LONGEST_LABEL and _LABEL_VALUE.fullmatch(text) and _SEPARATOR not in text:

@@ -158,6 +158,8 @@ class Pricing:
     currency: str
     input_per_million: Decimal
     output_per_million: Decimal
+    cached_input_per_million: Decimal | None = None
+    """For input that the engine had in its cache; None: like other input."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
-from console.models import User
+from console.models import Organization, User
 from deployments.models import Deployment, Share
 from deployments.standing import Standing, standing_of, with_standing
 from deployments.vocabulary import DesiredState, Phase, Sharing, Tone
@@ -51,6 +52,18 @@ def shared_with(user: User, now: datetime) -> list[SharedModel]:
         .order_by("name")[:MOST]
     )
     return [SharedModel(d.name, d.model.name, in_plain_words(standing_of(d, now))) for d in found]
+
+
+def open_to(*organizations: Organization) -> models.QuerySet[Deployment]:
+    """Deployments that one of these organisations may use, by name."""
+    if not organizations:
+        return Deployment.objects.none()
+    given = Share.objects.filter(deployment=OuterRef("pk"), organization__in=organizations)
+    return (
+        Deployment.objects.filter(Q(sharing=Sharing.ALL) | Q(sharing=Sharing.SELECTED) & Exists(given))
+        .exclude(desired_state=DesiredState.DELETED)
+        .order_by("name")
+    )
 
 
 def in_plain_words(standing: Standing) -> State:

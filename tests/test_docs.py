@@ -27,12 +27,16 @@ COMMANDS = {
     "render": "deployments",
     "apply": "deployments",
     "export": "deployments",
+    "mint_key": "metering",
+    "record_usage": "metering",
 }
 
 
 def settings_read() -> set[str]:
     """Names that the settings, or a command, read from the environment."""
-    found = set(re.findall(r"\benv\.\w+\(\s*\"(\w+)\"", (PROJECT / "console" / "settings.py").read_text()))
+    found: set[str] = set()
+    for file in (PROJECT / "console" / "settings.py", PROJECT / "metering" / "gateway" / "settings.py"):
+        found.update(re.findall(r"\benv\.\w+\(\s*\"(\w+)\"", file.read_text()))
     for file in PROJECT.glob("*/management/commands/*.py"):
         found.update(re.findall(r"os\.environ(?:\.get\(|\[)\"(\w+)\"", file.read_text()))
     return found

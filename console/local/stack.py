@@ -162,7 +162,7 @@ class _Stack:
         supervisor.wait("postgres", "valkey")
         self._postgres.create_database(DATABASE)
         supervisor.finish(self._python("prepare", "console.local.prepare", patience=300))
-        supervisor.start(self._web(), self._worker(), self._beat(), self._gateway())
+        supervisor.start(self._web(), self._worker(), self._beat(), self._gateway(), self._ledger())
         self._state.keep_settings({name: self._environment[name] for name in _SHARED})
         self._state.announce(self._facts)
         terminal.plain(_WELCOME.format(**self._facts, folder=self._folder))
@@ -178,6 +178,9 @@ class _Stack:
             or state.secret("field_encryption_keys", _encryption_key),
             "ALLOWED_HOSTS": f"{LOOPBACK},localhost",
             "GATEWAY_URL": self._facts["gateway"],
+            "GATEWAY_FOLDER": str(self._folder / "gateway"),
+            "GATEWAY_DRAIN_SECONDS": "2",  # whoever presses Ctrl-C does not want to wait for an answer
+            "GATEWAY_ACCESS_LOG": "false",
             "DEBUG": "false",
             "SECURE": "false",  # there is no TLS on loopback
             "STATIC_ROOT": str(
@@ -196,7 +199,16 @@ class _Stack:
         return self._granian("web", "asginl", "console.asgi:application", self._port)
 
     def _gateway(self) -> Service:
-        return self._granian("gateway", "asgi", "metering.gateway.app:app", self._port + 1)
+        port = self._port + 1
+        return self._python(
+            "gateway",
+            "metering.gateway",
+            *("--host", LOOPBACK, "--port", str(port)),
+            ready=lambda: answers(port, "/healthz"),
+        )
+
+    def _ledger(self) -> Service:
+        return self._python("ledger", "manage", "record_usage")
 
     def _granian(self, name: str, interface: str, application: str, port: int) -> Service:
         return self._python(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from console.models import Organization
 from deployments.models import Deployment, Price, RateLimit, Share
@@ -27,22 +28,33 @@ def save_terms(deployment: Deployment, spec: DeploymentSpec, now: datetime) -> N
 def _save_price(deployment: Deployment, pricing: Pricing | None, now: datetime) -> None:
     """A row for every change, also for the end of a price; none for what holds already."""
     last = deployment.prices.first()
-    before = (last.currency, last.input_per_million, last.output_per_million) if last else None
+    before = _amounts(last) if last else None
     if pricing is None:
         if last is None or last.input_per_million is None:
             return
-        after: tuple[str, Decimal | None, Decimal | None] = (last.currency, None, None)
+        after = _Amounts(last.currency, None, None, None)
     else:
-        after = (pricing.currency, pricing.input_per_million, pricing.output_per_million)
+        after = _amounts(pricing)
     if after != before:
-        currency, prompt, answer = after
-        Price.objects.create(
-            deployment=deployment,
-            currency=currency,
-            input_per_million=prompt,
-            output_per_million=answer,
-            effective_from=now,
-        )
+        Price.objects.create(deployment=deployment, effective_from=now, **after._asdict())
+
+
+class _Amounts(NamedTuple):
+    """What makes one price another one than before. None: none."""
+
+    currency: str
+    input_per_million: Decimal | None
+    output_per_million: Decimal | None
+    cached_input_per_million: Decimal | None
+
+
+def _amounts(price: Price | Pricing) -> _Amounts:
+    return _Amounts(
+        price.currency,
+        price.input_per_million,
+        price.output_per_million,
+        price.cached_input_per_million,
+    )
 
 
 def _limit(deployment: Deployment, scope: LimitScope, limit: Limit) -> RateLimit:

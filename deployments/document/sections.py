@@ -135,14 +135,16 @@ def read_rate_limits(raw: object, at: str, problems: list[Problem]) -> RateLimit
 
 
 def read_pricing(raw: object, at: str, problems: list[Problem]) -> Pricing | None:
-    """currency, inputPerMillion and outputPerMillion; absent: no price."""
+    """currency, inputPerMillion, outputPerMillion and, optional, cachedInputPerMillion; absent: no price."""
     if raw is None:
         return None
-    part = Section(raw, at, problems, {"currency", "inputPerMillion", "outputPerMillion"})
+    keys = {"currency", "inputPerMillion", "outputPerMillion", "cachedInputPerMillion"}
+    part = Section(raw, at, problems, keys)
     currency = part.value("currency", rules.currency, "USD")
     prompt = part.value("inputPerMillion", rules.price)
     answer = part.value("outputPerMillion", rules.price)
-    return None if part.failed else Pricing(currency, prompt, answer)
+    cached = part.value("cachedInputPerMillion", rules.optional(rules.price), None)
+    return None if part.failed else Pricing(currency, prompt, answer, cached)
 
 
 def read_sharing(raw: object, at: str, problems: list[Problem]) -> SharingSpec | None:

@@ -56,6 +56,8 @@ def to_mapping(spec: DeploymentSpec) -> dict[str, Any]:
             "inputPerMillion": f"{spec.pricing.input_per_million:f}",
             "outputPerMillion": f"{spec.pricing.output_per_million:f}",
         }
+        if (cached := spec.pricing.cached_input_per_million) is not None:
+            body["pricing"]["cachedInputPerMillion"] = f"{cached:f}"
     body["sharing"] = {"mode": spec.sharing.mode.value}
     if spec.sharing.mode is Sharing.SELECTED:
         body["sharing"]["organizations"] = list(spec.sharing.organizations)

@@ -60,6 +60,7 @@ _LABELS = {
     "pricing.currency": "Currency",
     "pricing.inputPerMillion": "Price, input tokens",
     "pricing.outputPerMillion": "Price, output tokens",
+    "pricing.cachedInputPerMillion": "Price, cached input tokens",
     "sharing.mode": "Sharing",
     "sharing.organizations": "Shared with",
     "rollout.strategy": "Rollout",

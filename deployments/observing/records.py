@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 
-from deployments import document, naming
+from deployments import document, naming, reach
 from deployments.models import Cluster, Deployment, Revision
 from deployments.seen import Seen, Status, StoredRefusal
 from deployments.spec import DeploymentSpec
@@ -151,7 +151,9 @@ def write(statuses: Sequence[tuple[Known, Seen, Status]], now: datetime) -> None
     transitions: list[dict[str, Any]] = []
     for one, seen, status in statuses:
         kept = _kept(one, seen)
-        digest = hashlib.blake2b(msgspec.json.encode((status.content, kept)), digest_size=16).hexdigest()
+        upstreams = reach.seen_at(seen.pods)
+        content = msgspec.json.encode((status.content, kept, upstreams))
+        digest = hashlib.blake2b(content, digest_size=16).hexdigest()
         if digest == one.digest:
             same.append(one.pk)
             continue
@@ -163,6 +165,7 @@ def write(statuses: Sequence[tuple[Known, Seen, Status]], now: datetime) -> None
                 "ready": status.ready,
                 "wanted": status.wanted,
                 "revision": status.revision,
+                "upstreams": upstreams,
                 "details": {**status.to_mapping(), **kept, "digest": digest},
             }
         )
@@ -234,12 +237,12 @@ def _as_json(rows: list[dict[str, Any]]) -> str:
 # one that was written last changes nothing.
 _WRITE = """
 INSERT INTO deployments_observation AS old
-    (deployment_id, phase, phase_since, sentence, remedy, ready, wanted, revision, observed_at, details)
+    (deployment_id, phase, phase_since, sentence, remedy, ready, wanted, revision, upstreams, observed_at, details)
 SELECT new.deployment_id, new.phase, seen.at, new.sentence, new.remedy, new.ready, new.wanted, new.revision,
-       seen.at, new.details
+       new.upstreams, seen.at, new.details
 FROM jsonb_to_recordset(%s::jsonb) AS new (
     deployment_id bigint, phase text, sentence text, remedy text, ready integer, wanted integer, revision integer,
-    details jsonb
+    upstreams jsonb, details jsonb
 )
 JOIN deployments_deployment ON deployments_deployment.id = new.deployment_id
 CROSS JOIN (SELECT %s::timestamptz AS at) AS seen
@@ -251,6 +254,7 @@ ON CONFLICT (deployment_id) DO UPDATE SET
     ready = excluded.ready,
     wanted = excluded.wanted,
     revision = excluded.revision,
+    upstreams = excluded.upstreams,
     observed_at = excluded.observed_at,
     details = excluded.details
 WHERE old.observed_at IS NULL OR old.observed_at < %s

@@ -92,7 +92,13 @@ def _price(spec: DeploymentSpec) -> Facts:
     price = spec.pricing
     if price is None:
         return [("Price", "Not set: usage is recorded without a price")]
+    cached = (
+        [("Cached input", f"{figures.money(price.cached_input_per_million, price.currency)} per 1M tokens")]
+        if price.cached_input_per_million is not None
+        else []
+    )
     return [
         ("Input", f"{figures.money(price.input_per_million, price.currency)} per 1M tokens"),
         ("Output", f"{figures.money(price.output_per_million, price.currency)} per 1M tokens"),
+        *cached,
     ]

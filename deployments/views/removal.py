@@ -54,7 +54,7 @@ def delete(request: Request, name: str) -> HttpResponse:
             *_lost(volumes),
             (
                 "Traffic ends first, then the replicas, then services, secrets and volumes leave the cluster. "
-                "The record goes last, with its revisions, rate limits and price history."
+                "The record goes last, with its revisions and rate limits. Usage and prices stay in the ledger."
             ),
             "This cannot be undone. Stop keeps the configuration instead, and Export YAML a copy of it.",
         ),
@@ -98,7 +98,7 @@ def abandon(request: Request, name: str) -> HttpResponse:
         impact=(
             _silence(cluster, now),
             (
-                "Slipway forgets the deployment with its revisions, rate limits and price history. "
+                "Slipway forgets the deployment with its revisions and rate limits; usage and prices stay. "
                 "Nothing is deleted in the cluster. If it still runs there, its replicas keep their GPUs and volumes."
             ),
             "This cannot be undone. Whoever reaches the cluster removes what is left with the command below.",

@@ -88,9 +88,15 @@ def _price(spec: DeploymentSpec) -> list[tuple[str, str]]:
     if spec.pricing is None:
         return [("Price", "None: usage is recorded as unpriced")]
     price = spec.pricing
+    cached = (
+        [("Cached input", f"{money(price.cached_input_per_million, price.currency)} per 1M tokens")]
+        if price.cached_input_per_million is not None
+        else []
+    )
     return [
         ("Input", f"{money(price.input_per_million, price.currency)} per 1M tokens"),
         ("Output", f"{money(price.output_per_million, price.currency)} per 1M tokens"),
+        *cached,
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from datetime import datetime
 from typing import Self
 
 from django.contrib.auth.models import AnonymousUser
@@ -9,7 +11,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from console.access import Permission, can, sees_platform
+from console.access import sees_platform
 from console.models import Membership, Organization, User
 from deployments.models import Deployment
 
@@ -17,8 +19,10 @@ from deployments.models import Deployment
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """The platform sees all; owners those of their organisations; members their own."""
-        if sees_platform(user):
-            return self.all()
+        return self.all() if sees_platform(user) else self.in_portal_of(user)
+
+    def in_portal_of(self, user: User | AnonymousUser) -> Self:
+        """What a person sees as a tenant, whatever else they may be."""
         if isinstance(user, AnonymousUser) or not user.is_active:
             return self.none()
         memberships = user.memberships.all()
@@ -26,10 +30,9 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         own = Q(user=user, organization__in=memberships.values("organization"))
         return self.filter(own | Q(organization__in=owned))
 
-    def changeable_by(self, user: User | AnonymousUser) -> Self:
-        """Those that this person may revoke, rotate or rename."""
-        visible = self.visible_to(user)
-        return visible if not sees_platform(user) or can(user, Permission.ORGANIZATIONS) else self.none()
+    def live(self, now: datetime) -> Self:
+        """Neither revoked nor expired."""
+        return self.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now), revoked_at__isnull=True)
 
 
 class ApiKey(models.Model):
@@ -46,6 +49,8 @@ class ApiKey(models.Model):
     all_deployments = models.BooleanField(default=True)
     """For everything that is shared with the organisation, now and later; otherwise only for `deployments`."""
     deployments = models.ManyToManyField(Deployment, related_name="api_keys", blank=True)
+    nonce = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    """Of the form that made it: sent twice, it makes one key."""
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     expires_at = models.DateTimeField(null=True, blank=True)

@@ -14,6 +14,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from deployments.naming import ENGINE_ANNOTATION
 from deployments.sandbox.clock import earliest, stamp
 from deployments.sandbox.engines.engine_host import EngineHost
 from deployments.sandbox.garbage import claims_of
@@ -26,7 +27,6 @@ from deployments.sandbox.settings import Settings
 if TYPE_CHECKING:
     from deployments.sandbox.store import Object, Store
 
-ENGINE_ANNOTATION = "sandbox.slipway/engine"
 _ADDRESS = "127.0.0.1"
 _MOUNT_SECONDS, _MOUNT_RETRY_SECONDS = 0.5, 10.0
 # Real seconds between two looks at an engine that is draining.

@@ -13,7 +13,12 @@ from deployments.wizard.forms.base import SectionForm, Typed, text_input
 
 class PricingForm(SectionForm):
     step = steps.PRICING
-    paths = {"currency": "currency", "input": "inputPerMillion", "output": "outputPerMillion"}
+    paths = {
+        "currency": "currency",
+        "input": "inputPerMillion",
+        "output": "outputPerMillion",
+        "cached": "cachedInputPerMillion",
+    }
 
     currency = Typed(label="Currency", widget=forms.Select(choices=[(code, code) for code in CURRENCIES]))
     input = Typed(
@@ -29,7 +34,15 @@ class PricingForm(SectionForm):
         widget=text_input(inputmode="decimal"),
     )
 
+    cached = Typed(
+        label="Cached input tokens",
+        required=False,
+        help_text="Input that the engine had in its cache. Empty: like other input.",
+        widget=text_input(inputmode="decimal"),
+    )
+
     def to_section(self) -> dict[str, Any] | None:
-        """Both prices empty: no price, which is different from a price of zero."""
+        """All prices empty: no price, which is different from a price of zero."""
         section: dict[str, Any] = super().to_section()
-        return section if section["inputPerMillion"] or section["outputPerMillion"] else None
+        prices = ("inputPerMillion", "outputPerMillion", "cachedInputPerMillion")
+        return section if any(section[price] for price in prices) else None

@@ -34,7 +34,7 @@ def test_it_states_who_loses_it_what_becomes_free_and_which_volumes_go(web: Clie
     assert "2 replicas end. 4 × H100 on fra-1 become free." in page
     assert "3 volumes of 300 GiB are deleted, with what is in them." in page
     assert "data-md-chat-2, 100Gi" in page
-    assert "with its revisions, rate limits and price history" in page
+    assert "with its revisions and rate limits. Usage and prices stay in the ledger" in page
     assert "cannot be undone" in page
 
 

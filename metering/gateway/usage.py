@@ -1,0 +1,189 @@
+"""What an engine says it has done: tokens in answers and in streams, and the stream as the client should see it. Pure.
+
+The gateway makes engines report usage whether the client asked for it or not, so what the client did not ask for is
+taken out again; everything else passes byte for byte. An engine's figures are believed only when they can be true;
+without believable ones the gateway counts for itself, and the event is marked as estimated.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+#: No request has more tokens than this; larger figures are not believed.
+MOST_TOKENS = 100_000_000
+#: An event of a stream that is longer than this is no event.
+LONGEST_EVENT = 2 * 1024 * 1024
+
+_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_TEXT = re.compile(rb'"(?:content|text|reasoning|reasoning_content|arguments|refusal)"\s*:\s*"[^"]')
+_ABORTED = re.compile(rb'"finish_reason"\s*:\s*"abort"')
+
+
+class _Details(msgspec.Struct):
+    cached_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int
+    completion_tokens: int | None = None
+    prompt_tokens_details: _Details | None = None
+
+
+class _Message(msgspec.Struct):
+    """The members of an answer that are looked at; the others are skipped."""
+
+    usage: msgspec.Raw = msgspec.Raw(b"")
+    choices: msgspec.Raw = msgspec.Raw(b"")
+    error: msgspec.Raw = msgspec.Raw(b"")
+
+
+_message = msgspec.json.Decoder(_Message)
+_usage = msgspec.json.Decoder(_Usage)
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+
+
+class Counted(msgspec.Struct):
+    """Tokens of one request."""
+
+    input: int = 0
+    output: int = 0
+    cached: int = 0
+    is_known: bool = False
+    """The engine said so; otherwise they are to be estimated."""
+
+    def take(self, raw: bytes) -> bool:
+        """Takes an engine's usage object, if it can be true. Later ones replace earlier ones, and never take back."""
+        try:
+            usage = _usage.decode(raw)
+        except _UNREADABLE:
+            return False
+        output = usage.completion_tokens or 0
+        if not (0 <= usage.prompt_tokens <= MOST_TOKENS and 0 <= output <= MOST_TOKENS):
+            return False
+        details = usage.prompt_tokens_details
+        cached = (details.cached_tokens if details else None) or 0
+        self.input = usage.prompt_tokens
+        self.output = max(self.output, output)
+        self.cached = cached if 0 <= cached <= self.input else 0
+        self.is_known = True
+        return True
+
+
+def of_answer(body: bytes) -> Counted:
+    """The tokens of an answer that is not streamed; not known when the engine does not say.
+
+    The output is then guessed by its text: four bytes a token.
+    """
+    counted = Counted()
+    try:
+        message = _message.decode(body)
+    except _UNREADABLE:
+        return counted
+    if not counted.take(bytes(message.usage)):
+        counted.output = _guess(bytes(message.choices))
+    return counted
+
+
+def was_aborted(body: bytes) -> bool:
+    """Whether the engine ended before the answer did, and said so as its finish reason only."""
+    return _ABORTED.search(body) is not None
+
+
+def _guess(choices: bytes) -> int:
+    try:
+        found: Any = msgspec.json.decode(choices)
+        texts = [(each.get("message") or {}).get("content") or each.get("text") or "" for each in found]
+        size = sum(len(text.encode()) for text in texts)
+    except (*_UNREADABLE, AttributeError, TypeError):
+        return 0
+    return -(-size // 4)
+
+
+class Stream:
+    """One stream of server-sent events on its way from engine to client."""
+
+    __slots__ = ("_keep_all", "_keep_last", "_pending", "counted", "failed", "has_text", "is_done", "texts")
+
+    def __init__(self, *, keep_last: bool, keep_all: bool) -> None:
+        self._keep_last, self._keep_all = keep_last, keep_all
+        self._pending = b""
+        self.counted = Counted()
+        self.texts = 0
+        """Events with text: what the answer has at least, where the engine does not count."""
+        self.has_text = False
+        self.is_done = False
+        """The engine ended the stream as it should."""
+        self.failed = False
+        """The engine said in the stream that it failed, or gave up."""
+
+    @property
+    def output(self) -> int:
+        """Tokens of the answer so far."""
+        return self.counted.output if self.counted.is_known else self.texts
+
+    def feed(self, data: bytes) -> bytes:
+        """Bytes from the engine in, bytes for the client out. Raises ValueError for what is no stream of events."""
+        if self._pending:
+            data = self._pending + data
+            self._pending = b""
+        if data.endswith(b"\n\n") and data.find(b"\n\n") == len(data) - 2 and b"\r" not in data:
+            return self._event(data, data[:-2])
+        out, start = [], 0
+        for end in _END.finditer(data):
+            out.append(self._event(data[start : end.end()], data[start : end.start()]))
+            start = end.end()
+        self._pending = data[start:]
+        if len(self._pending) > LONGEST_EVENT:
+            raise ValueError("an event of a stream is too long")
+        return b"".join(out)
+
+    def rest(self) -> bytes:
+        """What is left when the engine has closed the stream in the middle of an event: nothing a client could read."""
+        rest, self._pending = self._pending, b""
+        return rest
+
+    def _event(self, whole: bytes, text: bytes) -> bytes:
+        """One event with its end, and without; what the client gets of it."""
+        if not text.startswith(b"data:"):
+            return whole  # a comment, or a field that carries no data
+        payload = text[5:].strip()
+        if payload == b"[DONE]":
+            self.is_done = True
+            return whole
+        try:
+            message = _message.decode(payload)
+        except _UNREADABLE:
+            return whole
+        if bytes(message.error) not in (b"", b"null"):
+            self.failed = True
+            return b""
+        choices = bytes(message.choices)
+        is_looked_at = not self.has_text or not self.counted.is_known
+        if is_looked_at and (_TEXT.search(choices) or b'"tool_calls"' in choices):
+            self.has_text = True
+            self.texts += 1
+        if b"abort" in choices and _ABORTED.search(choices):
+            self.failed = True
+        usage = bytes(message.usage)
+        if usage in (b"", b"null"):
+            return whole
+        self.counted.take(usage)
+        is_last = choices in (b"", b"[]")
+        if self._keep_all or (is_last and self._keep_last):
+            return whole
+        return b"" if is_last else whole.replace(payload, without_usage(payload, usage), 1)
+
+
+def without_usage(payload: bytes, usage: bytes) -> bytes:
+    """The JSON object without its member "usage", whose value is `usage`; all other bytes as they were."""
+    member = b',"usage":' + usage
+    # Inside a text a quotation mark is escaped, so these bytes are nothing but the member.
+    if payload.count(member) == 1:
+        return payload.replace(member, b"", 1)
+    members = _members.decode(payload)
+    members.pop("usage", None)
+    return msgspec.json.encode(members)

@@ -1,0 +1,126 @@
+"""The one door that makes, rotates and revokes API keys. A key's text leaves it once and is kept nowhere."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from console.models import Membership, Organization, User
+from deployments.models import Deployment
+from deployments.tenancy import open_to
+from metering import keys
+from metering.models import ApiKey
+
+MOST_LIVE = 200
+"""Of one person in one organisation."""
+LONGEST_LIFE = timedelta(days=2 * 365)
+
+
+class Refused(Exception):
+    """It cannot be done; the sentence is for people. `field`: of the form, where it belongs to one."""
+
+    def __init__(self, sentence: str, field: str | None = None) -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
+class MadeAlready(Exception):
+    """The same form was sent before; its key exists and cannot be shown again."""
+
+    def __init__(self, key: ApiKey) -> None:
+        super().__init__(f"The key {key.name} was made already.")
+        self.key = key
+
+
+def issue(
+    *,
+    user: User,
+    organization: Organization,
+    name: str,
+    by: User | None,
+    description: str = "",
+    expires_at: datetime | None = None,
+    deployments: Sequence[Deployment] | None = None,
+    nonce: uuid.UUID | None = None,
+) -> tuple[ApiKey, str]:
+    """A new key and its text. `deployments` None: for all that is shared. Raises Refused, MadeAlready."""
+    now = timezone.now()
+    with transaction.atomic():
+        # One at a time for each person, so that the count holds and a form that is sent twice meets itself.
+        User.objects.select_for_update().get(pk=user.pk)
+        if nonce is not None and (made := ApiKey.objects.filter(nonce=nonce).first()):
+            raise MadeAlready(made)
+        if not user.is_active:
+            raise Refused(f"{user} cannot sign in any more, and a key of theirs would not work.")
+        if not Membership.objects.filter(user=user, organization=organization).exists():
+            raise Refused(f"{user} does not belong to {organization}.")
+        if ApiKey.objects.live(now).filter(user=user, organization=organization).count() >= MOST_LIVE:
+            raise Refused(f"{user} has {MOST_LIVE} keys in {organization}. Revoke one that is not used.")
+        if expires_at is not None and not now < expires_at <= now + LONGEST_LIFE:
+            raise Refused("A key ends in the future, and within two years.", "expires")
+        if deployments is not None and not deployments:
+            raise Refused("No model is chosen. Choose one or more, or all that are shared.", "deployments")
+        return _make(
+            ApiKey(
+                user=user,
+                organization=organization,
+                name=name,
+                description=description,
+                expires_at=expires_at,
+                created_by=by,
+                nonce=nonce or uuid.uuid4(),
+            ),
+            _shared(organization, deployments) if deployments is not None else None,
+        )
+
+
+def rotate(key: ApiKey, *, overlap: timedelta, by: User) -> tuple[ApiKey, str]:
+    """A new key in the place of one that goes on to work for the overlap. Raises Refused."""
+    now = timezone.now()
+    with transaction.atomic():
+        locked = ApiKey.objects.select_for_update(of=("self",)).get(pk=key.pk)
+        if locked.revoked_at or (locked.expires_at and locked.expires_at <= now):
+            raise Refused(f"{locked.name} does not work any more. Make a new key instead.")
+        if ApiKey.objects.filter(replaces=locked).exists():
+            raise Refused(f"{locked.name} has been replaced already.")
+        fresh = ApiKey(
+            user=locked.user,
+            organization=locked.organization,
+            name=locked.name,
+            description=locked.description,
+            expires_at=locked.expires_at,
+            created_by=by,
+            replaces=locked,
+        )
+        made = _make(fresh, None if locked.all_deployments else list(locked.deployments.all()))
+        end = now + overlap
+        locked.expires_at = min(end, locked.expires_at) if locked.expires_at else end
+        locked.save(update_fields=["expires_at"])
+    return made
+
+
+def revoke(key: ApiKey, *, by: User) -> None:
+    """Ends a key at once, for good. Doing it twice changes nothing."""
+    ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=timezone.now(), revoked_by=by)
+
+
+def _make(key: ApiKey, deployments: Sequence[Deployment] | None) -> tuple[ApiKey, str]:
+    text = keys.mint()
+    key.prefix, key.digest = keys.prefix_of(text), keys.digest(text)
+    key.all_deployments = deployments is None
+    key.save()
+    if deployments is not None:
+        key.deployments.set(deployments)
+    return key, text
+
+
+def _shared(organization: Organization, deployments: Sequence[Deployment]) -> list[Deployment]:
+    wanted = {deployment.pk for deployment in deployments}
+    found = list(open_to(organization).filter(pk__in=wanted))
+    if len(found) != len(wanted):
+        raise Refused(f"A model that was chosen is not shared with {organization}.", "deployments")
+    return found

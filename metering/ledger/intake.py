@@ -1,0 +1,182 @@
+"""Takes a batch of events in: all of it, or nothing, in one transaction.
+
+1. COPY into a table of this transaction.
+2. What names an organisation, a person or a key that does not exist is put aside with the reason.
+3. The others are priced with the price that was in force when they began, and inserted; an event that is there already
+   changes nothing, however often and however late it comes.
+4. The hours get the sums of what is really new, and keys the time of their last use.
+
+The statement that does it is one, so that the sums can be of nothing else than the rows. Money is multiplied and never
+divided: a product of numerics is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import DataError, IntegrityError, connection, transaction
+
+from metering.events import Event
+from metering.ledger import partitions
+from metering.ledger.judging import Entry, Reject, judge, moment
+
+_LONGEST_PAYLOAD = 8192
+
+
+class Taken(NamedTuple):
+    """What became of a batch."""
+
+    recorded: int = 0
+    known: int = 0
+    """Events that were there already."""
+    rejected: int = 0
+
+    def __add__(self, other: object) -> Taken:  # type: ignore[override]
+        assert isinstance(other, Taken)
+        return Taken(self.recorded + other.recorded, self.known + other.known, self.rejected + other.rejected)
+
+
+def take(entries: Sequence[Entry], now: datetime) -> Taken:
+    """Takes a batch in. Raises what the database raises when it is away; then nothing of it is taken."""
+    judged = [(entry, judge(entry, now)) for entry in entries]
+    events = [(entry, found) for entry, found in judged if isinstance(found, Event)]
+    rejects = [found for _, found in judged if isinstance(found, Reject)]
+    partitions.ensure(moment(event.started) for _, event in events)
+    try:
+        return _take(events, rejects)
+    except (DataError, IntegrityError) as error:
+        if len(entries) == 1:
+            reason = f"The database refuses it: {type(error).__name__}."
+            return _take([], [Reject(entries[0].id, reason, entries[0].payload)])
+        # One of them cannot be stored, which no check has foreseen: the others are not to wait for it.
+        middle = len(entries) // 2
+        return take(entries[:middle], now) + take(entries[middle:], now)
+
+
+def _take(events: Sequence[tuple[Entry, Event]], rejects: Iterable[Reject]) -> Taken:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_INCOMING)
+        with cursor.copy(_COPY) as copy:
+            for entry, event in events:
+                copy.write_row((*_row(event), entry.payload))
+        cursor.execute(_RECORD)
+        recorded, unknown = cursor.fetchone()
+        rejected = unknown
+        for reject in rejects:
+            cursor.execute(_REJECT, [reject.entry, reject.reason, reject.payload[:_LONGEST_PAYLOAD]])
+            rejected += cursor.rowcount
+    return Taken(recorded, len(events) - recorded - unknown, rejected)
+
+
+def _row(event: Event) -> tuple[object, ...]:
+    return (
+        event.id,
+        event.started,
+        event.first,
+        event.ended,
+        event.deployment_id,
+        event.deployment,
+        event.revision,
+        event.model,
+        event.organization_id,
+        event.user_id,
+        event.api_key_id,
+        event.status.value,
+        event.input_tokens,
+        event.cached_tokens,
+        event.output_tokens,
+        event.is_estimated,
+        event.itl_us,
+    )
+
+
+_INCOMING = """
+CREATE TEMPORARY TABLE incoming (
+    id uuid, started bigint, first bigint, ended bigint, deployment_id bigint, deployment text, revision integer,
+    model text, organization_id bigint, user_id bigint, api_key_id bigint, status text, input_tokens bigint,
+    cached_tokens bigint, output_tokens bigint, is_estimated boolean, itl_us bigint, payload bytea
+) ON COMMIT DROP
+"""
+_COPY = "COPY incoming FROM STDIN"
+_RECORD = """
+WITH judged AS (
+    SELECT incoming.*, 'epoch'::timestamptz + started * interval '1 microsecond' AS started_at,
+           CASE
+               WHEN organization.id IS NULL THEN 'The organisation does not exist.'
+               WHEN person.id IS NULL THEN 'The user does not exist.'
+               WHEN api_key.id IS NULL THEN 'The API key does not exist.'
+           END AS reason
+    FROM incoming
+    LEFT JOIN console_organization AS organization ON organization.id = organization_id
+    LEFT JOIN console_user AS person ON person.id = user_id
+    LEFT JOIN metering_apikey AS api_key ON api_key.id = api_key_id
+), refused AS (
+    INSERT INTO metering_usagereject (at, entry, reason, payload)
+    SELECT now(), replace(id::text, '-', ''), reason, payload FROM judged WHERE reason IS NOT NULL
+    ON CONFLICT (entry) DO NOTHING
+), fresh AS (
+    INSERT INTO metering_usageevent (
+        id, kind, note, started_at, first_at, ended_at, deployment_id, deployment, revision, model, organization_id,
+        user_id, api_key_id, status, input_tokens, cached_tokens, output_tokens, is_estimated, ttft_us, itl_us,
+        price_id, currency, amount
+    )
+    SELECT judged.id, 'request', '', started_at,
+           'epoch'::timestamptz + first * interval '1 microsecond',
+           'epoch'::timestamptz + ended * interval '1 microsecond',
+           judged.deployment_id, deployment, revision, model, organization_id, user_id, api_key_id, status,
+           input_tokens, cached_tokens, output_tokens, is_estimated, first - started, itl_us,
+           price.id, coalesce(price.currency, ''),
+           CASE
+               WHEN price.id IS NULL THEN NULL
+               WHEN status = 'refused' OR (status = 'engine_failed' AND output_tokens = 0) THEN 0
+               ELSE ((input_tokens - cached_tokens) * price.input
+                     + cached_tokens * price.cached
+                     + output_tokens * price.output) * 0.000001
+           END
+    FROM judged
+    LEFT JOIN LATERAL (
+        SELECT id, currency, input_per_million AS input, output_per_million AS output,
+               coalesce(cached_input_per_million, input_per_million) AS cached
+        FROM deployments_price
+        WHERE deployment_id = judged.deployment_id AND effective_from <= started_at
+        ORDER BY effective_from DESC, id DESC
+        LIMIT 1
+    ) AS price ON price.input IS NOT NULL
+    WHERE reason IS NULL
+    ON CONFLICT DO NOTHING
+    RETURNING *
+), hours AS (
+    INSERT INTO metering_usagehour AS old (
+        hour, deployment_id, deployment, model, organization_id, user_id, api_key_id, status, price_id, currency,
+        requests, estimated_requests, corrections, input_tokens, cached_tokens, output_tokens, amount
+    )
+    SELECT date_trunc('hour', started_at, 'UTC') AS hour, deployment_id, max(deployment), max(model),
+           organization_id, user_id, api_key_id, status, coalesce(price_id, 0) AS price, max(currency),
+           count(*), count(*) FILTER (WHERE is_estimated), 0, sum(input_tokens), sum(cached_tokens),
+           sum(output_tokens), coalesce(sum(amount), 0)
+    FROM fresh
+    GROUP BY 1, deployment_id, organization_id, user_id, api_key_id, price, status
+    -- In one order, so that two ledgers do not wait for each other.
+    ORDER BY 1, deployment_id, organization_id, user_id, api_key_id, price, status
+    ON CONFLICT (hour, deployment_id, organization_id, user_id, api_key_id, price_id, status) DO UPDATE SET
+        requests = old.requests + excluded.requests,
+        estimated_requests = old.estimated_requests + excluded.estimated_requests,
+        input_tokens = old.input_tokens + excluded.input_tokens,
+        cached_tokens = old.cached_tokens + excluded.cached_tokens,
+        output_tokens = old.output_tokens + excluded.output_tokens,
+        amount = old.amount + excluded.amount
+), used AS (
+    UPDATE metering_apikey AS api_key
+    SET last_used_at = newest.at
+    FROM (SELECT api_key_id, max(started_at) AS at FROM fresh GROUP BY 1 ORDER BY 1) AS newest
+    WHERE api_key.id = newest.api_key_id
+      AND (api_key.last_used_at IS NULL OR api_key.last_used_at < newest.at)
+)
+SELECT (SELECT count(*) FROM fresh), (SELECT count(*) FROM judged WHERE reason IS NOT NULL)
+"""
+_REJECT = """
+INSERT INTO metering_usagereject (at, entry, reason, payload) VALUES (now(), %s, %s, %s)
+ON CONFLICT (entry) DO NOTHING
+"""

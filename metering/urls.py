@@ -1,0 +1,22 @@
+"""Addresses of metering: API keys, limits, usage."""
+
+from django.urls import path
+
+from metering.views import keys
+
+_KEYS = (
+    ("", keys.listed, "list"),
+    ("new/", keys.create, "create"),
+    ("<int:number>/", keys.detail, "detail"),
+    ("<int:number>/rotate/", keys.rotate, "rotate"),
+    ("<int:number>/revoke/", keys.revoke, "revoke"),
+)
+
+urlpatterns = [
+    # The same pages twice: for administrators in the console, for tenants in their portal.
+    *(path(f"keys/{rest}", keys.in_console(view), name=f"key_{name}") for rest, view, name in _KEYS),
+    *(
+        path(f"portal/keys/{rest}", keys.in_portal(view), name=f"portal_key_{name}")
+        for rest, view, name in _KEYS
+    ),
+]

@@ -1,0 +1,1 @@
+"""The pages of metering: one file a noun."""
