@@ -1,16 +1,14 @@
 -- Limits in a sliding window, exact, for all buckets of a request at once, in one round trip.
 --
--- A bucket counts requests and tokens by slots of time. A slot leaves the window only when all of it is older than the
--- window, so at no moment does any trailing window hold more than was granted by its limit; a slot is 1/300 of the
--- window, so at most that part of a limit stays unused.
---
--- Tokens are held when they are granted and used when they are reported used. A hold is dated where it was granted or
--- last touched, a use where it was reported; both count until they leave the window. So a token counts from its grant
--- until a window after its use, whenever in between it was really spent. Nothing is kept of single requests: the caller
--- brings its last hold along, and a hold that nobody touches any more leaves by itself.
+-- A request counts from the moment it is granted until it is as old as the window: its bucket keeps a list of moments,
+-- in milliseconds. Tokens are held when they are granted and used when they are reported used; both count. A use is dated
+-- when it is reported and leaves a window later, a hold where it was granted or last touched. So a token counts from its
+-- grant until a window after its use, whenever in between it was really spent, and no trailing window ever has more than
+-- the limit. Nothing is kept of single requests: the caller brings its last hold along, and a hold that nobody touches
+-- any more leaves by itself.
 --
 -- KEYS    the buckets, then the epoch
--- ARGV    window, slot (ms); "ask", "shadow" or "force"; requests to count, tokens used, tokens to hold;
+-- ARGV    window (ms), slot of holds (ms); "ask", "shadow" or "force"; requests to count, tokens used, tokens to hold;
 --         slot and size of the caller's last hold; then for each bucket its limits of requests and tokens, -1 for none
 -- returns granted, slot of the new hold, age of the epoch (ms),
 --         refusing bucket (0 for none), what it lacks (1 requests, 2 tokens), ms until a retry succeeds (-1 for never),
@@ -22,47 +20,80 @@ local window, slot_size, mode = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local requests, used, hold = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local last_slot, last_hold = tonumber(ARGV[7]), tonumber(ARGV[8])
 local present = math.floor(now / slot_size)
-local slots = math.ceil(window / slot_size)
-local oldest = present - slots
+local oldest = present - math.ceil(window / slot_size)
+local merge = window / 3000
 local count = #KEYS - 1
 local STEP = 50
 
--- Walks the slots of `kind` from `from` to `to`, some at a time, until `visit(slot, amount)` returns true.
-local function walk(key, kind, from, to, visit)
-    while from <= to do
-        local last = math.min(to, from + STEP - 1)
-        local names = {}
-        for slot = from, last do names[#names + 1] = kind .. slot end
-        local amounts = redis.call('HMGET', key, unpack(names))
-        for index, amount in ipairs(amounts) do
-            if amount and visit(from + index - 1, tonumber(amount)) then return end
+-- An entry of a list is a moment, and how much of it there is unless it is one.
+local function read(entry)
+    local at = tonumber(entry)
+    if at then return at, 1 end
+    local moment, amount = string.match(entry, '^(%d+),(%d+)$')
+    return tonumber(moment), tonumber(amount)
+end
+
+-- Lets leave what is as old as the window; returns what is left of the total.
+local function expire(list, total)
+    while true do
+        local first = redis.call('LINDEX', list, 0)
+        if not first or read(first) > now - window then return total end
+        local gone = 0
+        for _, entry in ipairs(redis.call('LRANGE', list, 0, STEP - 1)) do
+            local at, amount = read(entry)
+            if at > now - window then break end
+            total, gone = total - amount, gone + 1
         end
-        from = last + 1
+        redis.call('LTRIM', list, gone, -1)
     end
 end
 
--- Lets leave what is older than the window; returns what is left of the total.
-local function expire(key, kinds, total, head)
-    for _, kind in ipairs(kinds) do
-        local gone = {}
-        walk(key, kind, head, oldest - 1, function(slot, amount)
-            total = total - amount
-            gone[#gone + 1] = kind .. slot
-        end)
+-- When enough will have left to make room for `lack`, in ms from now; nil when there is not that much of it.
+local function room(list, lack)
+    local from = 0
+    while true do
+        local entries = redis.call('LRANGE', list, from, from + STEP - 1)
+        if #entries == 0 then return nil end
+        for _, entry in ipairs(entries) do
+            local at, amount = read(entry)
+            lack = lack - amount
+            if lack <= 0 then return at + window - now end
+        end
+        from = from + STEP
+    end
+end
+
+-- Dates an amount now. What came a moment ago is dated now as well, which can only be too late, and keeps lists short.
+local function add(list, amount, within)
+    local last = redis.call('LINDEX', list, -1)
+    local at, before = 0, 0
+    if last then at, before = read(last) end
+    if last and now - at <= within then
+        redis.call('LSET', list, -1, string.format('%.0f,%.0f', now, before + amount))
+    elseif amount == 1 then
+        redis.call('RPUSH', list, string.format('%.0f', now))
+    else
+        redis.call('RPUSH', list, string.format('%.0f,%.0f', now, amount))
+    end
+    redis.call('PEXPIRE', list, window + 2 * slot_size)
+end
+
+-- Holds are kept by slots, because they are taken back by them; those from `head` on that are too old leave.
+local function expire_holds(key, total, head)
+    while head < oldest do
+        local last = math.min(oldest - 1, head + STEP - 1)
+        local names, gone = {}, {}
+        for slot = head, last do names[#names + 1] = 'h' .. slot end
+        for index, amount in ipairs(redis.call('HMGET', key, unpack(names))) do
+            if amount then
+                total = total - tonumber(amount)
+                gone[#gone + 1] = names[index]
+            end
+        end
         if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
+        head = last + 1
     end
     return total
-end
-
--- When enough of `kind` will have left to make room for `lack`, in ms from now; nil when there is not that much of it.
-local function room(key, kind, lack)
-    local found
-    walk(key, kind, oldest, present, function(slot, amount)
-        lack = lack - amount
-        found = lack <= 0 and slot or nil
-        return found
-    end)
-    return found and (found + slots + 1) * slot_size - now
 end
 
 local born = redis.call('GET', KEYS[count + 1])
@@ -80,38 +111,36 @@ end
 
 for index = 1, count do
     local key = KEYS[index]
-    local kept = redis.call('HMGET', key, 'requests', 'tokens', 'head')
-    local bucket = {requests = tonumber(kept[1]) or 0, tokens = tonumber(kept[2]) or 0, taken = 0}
-    local head = tonumber(kept[3]) or present
-    if head < oldest then
-        bucket.requests = expire(key, {'r'}, bucket.requests, head)
-        bucket.tokens = expire(key, {'u', 'h'}, bucket.tokens, head)
-        redis.call('HSET', key, 'requests', bucket.requests, 'tokens', bucket.tokens, 'head', oldest)
-    elseif not kept[3] then
-        bucket.is_new = true
-    end
-    if last_hold > 0 and last_slot >= oldest then
-        local held = tonumber(redis.call('HGET', key, 'h' .. last_slot)) or 0
-        bucket.taken = math.min(held, last_hold)
+    local bucket = {most_requests = tonumber(ARGV[7 + 2 * index]), most_tokens = tonumber(ARGV[8 + 2 * index])}
+    bucket.requests, bucket.used, bucket.held, bucket.taken = 0, 0, 0, 0
+    local kept = redis.call('HMGET', key, 'requests', 'used', 'held', 'head')
+    if kept[4] then
+        bucket.requests, bucket.used, bucket.held = tonumber(kept[1]), tonumber(kept[2]), tonumber(kept[3])
+        local head = tonumber(kept[4])
+        if bucket.requests > 0 then bucket.requests = expire(key .. ':r', bucket.requests) end
+        if bucket.used > 0 then bucket.used = expire(key .. ':u', bucket.used) end
+        if bucket.held > 0 then bucket.held = expire_holds(key, bucket.held, head) end
+        if last_hold > 0 and last_slot >= oldest then
+            bucket.taken = math.min(last_hold, tonumber(redis.call('HGET', key, 'h' .. last_slot)) or 0)
+        end
     end
     buckets[index] = bucket
 
-    local most_requests, most_tokens = tonumber(ARGV[7 + 2 * index]), tonumber(ARGV[8 + 2 * index])
-    if mode ~= 'force' and most_requests >= 0 and requests > 0 then
-        local lack = bucket.requests + requests - most_requests
-        if requests > most_requests then
+    if mode ~= 'force' and bucket.most_requests >= 0 and requests > 0 then
+        local lack = bucket.requests + requests - bucket.most_requests
+        if requests > bucket.most_requests then
             refuse(index, 1, -1)
         elseif lack > 0 then
-            refuse(index, 1, room(key, 'r', lack))
+            refuse(index, 1, room(key .. ':r', lack))
         end
     end
-    if mode ~= 'force' and most_tokens >= 0 and hold > 0 then
-        local lack = bucket.tokens - bucket.taken + used + hold - most_tokens
-        if used + hold > most_tokens then
+    if mode ~= 'force' and bucket.most_tokens >= 0 and hold > 0 then
+        local lack = bucket.used + bucket.held - bucket.taken + used + hold - bucket.most_tokens
+        if used + hold > bucket.most_tokens then
             refuse(index, 2, -1)
         elseif lack > 0 then
             -- What is held may be used as late as now, and then counts for a whole window.
-            refuse(index, 2, room(key, 'u', lack) or (present + slots + 1) * slot_size - now)
+            refuse(index, 2, room(key .. ':u', lack) or window + 1)
         end
     end
 end
@@ -119,19 +148,23 @@ end
 local granted = worst.index == 0 or mode == 'shadow'
 local answer = {granted and 1 or 0, present, now - tonumber(born), worst.index, worst.what, worst.wait}
 for index, bucket in ipairs(buckets) do
+    local key = KEYS[index]
     if granted then
-        local key = KEYS[index]
-        bucket.requests = bucket.requests + requests
-        bucket.tokens = bucket.tokens - bucket.taken + used + hold
         if bucket.taken > 0 then redis.call('HINCRBY', key, 'h' .. last_slot, -bucket.taken) end
-        if requests > 0 then redis.call('HINCRBY', key, 'r' .. present, requests) end
-        if used > 0 then redis.call('HINCRBY', key, 'u' .. present, used) end
+        if requests > 0 and (bucket.most_requests >= 0 or mode == 'force') then
+            add(key .. ':r', requests, 0)
+            bucket.requests = bucket.requests + requests
+        end
+        if used > 0 then
+            add(key .. ':u', used, merge)
+            bucket.used = bucket.used + used
+        end
         if hold > 0 then redis.call('HINCRBY', key, 'h' .. present, hold) end
-        redis.call('HSET', key, 'requests', bucket.requests, 'tokens', bucket.tokens)
-        if bucket.is_new then redis.call('HSET', key, 'head', present) end
-        redis.call('PEXPIRE', key, window + 2 * slot_size)
+        bucket.held = bucket.held - bucket.taken + hold
     end
+    redis.call('HSET', key, 'requests', bucket.requests, 'used', bucket.used, 'held', bucket.held, 'head', oldest)
+    redis.call('PEXPIRE', key, window + 2 * slot_size)
     answer[#answer + 1] = bucket.requests
-    answer[#answer + 1] = bucket.tokens
+    answer[#answer + 1] = bucket.used + bucket.held
 end
 return answer

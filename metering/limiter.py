@@ -15,7 +15,7 @@ from deployments.vocabulary import LimitScope
 
 What = Literal["requests", "tokens"]
 
-#: A window has so many slots; one of them, at the end, cannot be used.
+#: Holds are dated by slots, so many to a window.
 SLOTS = 300
 EPOCH_KEY = "slipway:limits:epoch"
 """When the history in Valkey began, in milliseconds; made by whoever finds none."""
