@@ -190,8 +190,7 @@ class Answer:
         while (refused := await lease.extend(stream.output)) is None and not lease.covers(stream.output):
             continue
         if refused is not None:
-            # What was granted before may still be used up; only what goes beyond it ends the stream.
-            if self._held_back or not self._has_ended:
+            if self._held_back:  # it has used up what was granted before
                 self.cut = refused
                 self.give_up()
             return

@@ -224,7 +224,7 @@ class Call:
         counted = stream.counted
         if not counted.is_known:
             counted.output = stream.texts
-            counted.input = bodies.prompt_about(asked) if stream.texts else 0
+            counted.input = bodies.prompt_about(asked) if stream.texts or answer.is_gone else 0
         if answer.is_gone:
             return None, RequestStatus.CLIENT_GONE, counted
         if answer.cut is not None:

@@ -166,8 +166,8 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.close()
 
-    def drain(self) -> None:
-        """The gateway stops: an unused connection ends, the others end after their answer."""
+    def end_if_unused(self) -> None:
+        """Ends a connection on which nothing is asked or answered."""
         if self._present is None and not self._is_reading and self._transport is not None:
             self._transport.close()
 

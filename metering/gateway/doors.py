@@ -88,8 +88,8 @@ class Doors:
 
     def _call(self, connection: Connection, request: Request, key: Key) -> Listener | None:
         gateway = self._gateway
-        if self.is_draining or len(gateway.calls) >= gateway.settings.most_requests:
-            connection.refuse(errors.overloaded(), close=self.is_draining)
+        if len(gateway.calls) >= gateway.settings.most_requests:
+            connection.refuse(errors.overloaded())
             return None
         call = Call(gateway, connection, request, key)
         gateway.begin(call)

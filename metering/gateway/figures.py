@@ -42,13 +42,17 @@ class _Histogram:
 class Figures:
     """What happened in this process since it began. `gauges` are read when somebody asks."""
 
-    def __init__(self, gauges: Callable[[], Mapping[str, tuple[str, float]]]) -> None:
+    def __init__(
+        self,
+        gauges: Callable[[], Mapping[str, tuple[str, float]]],
+        decisions: Counter[tuple[str, str, str]],
+    ) -> None:
         self.answers: Counter[tuple[str, int]] = Counter()
         """By model name and status; refused requests that name no model of ours are counted without one."""
         self.ends: Counter[tuple[str, str]] = Counter()
         """By model name and how an admitted request ended."""
         self.tokens: Counter[tuple[str, str]] = Counter()
-        self.decisions: Counter[tuple[str, str, str]] = Counter()
+        self.decisions = decisions
         """Of the limiter: decision, scope, what."""
         self.estimated = 0
         self.retries = 0

@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between two looks at what takes too long, and between two reports of its own figures.
 TICK, REPORT = 1.0, 5.0
+#: Seconds for which a gateway that is told to stop goes on as before, but for saying that it is not ready and closing
+#: connections with each answer: who balances before it, and who is writing at this very moment, has to learn of it.
+GRACE = 1.0
 #: Requests that are over but not yet recorded need slots of the journal, too.
 _SLOTS_PER_REQUEST = 3
 
@@ -45,7 +48,7 @@ class Gateway:
             self.valkey, settings.folder, self.name, _SLOTS_PER_REQUEST * settings.most_requests
         )
         self.upstreams = Upstreams()
-        self.figures = Figures(self._gauges)
+        self.figures = Figures(self._gauges, self.limits.decisions)
         self.calls: set[Call] = set()
         self.doors = Doors(self)
         self._connections: set[Connection] = set()
@@ -75,19 +78,20 @@ class Gateway:
         self.doors.is_draining = True
         assert self._server is not None
         assert self._clock is not None
-        self._server.close()
-        for connection in list(self._connections):
-            connection.drain()
+        grace = min(GRACE, self.settings.drain_seconds)
         deadline = time.monotonic() + self.settings.drain_seconds
-        while self.calls and time.monotonic() < deadline:
-            await asyncio.sleep(0.05)
+        await asyncio.sleep(grace)
+        self._server.close()
+        last = time.monotonic() + grace  # for requests on connections that were just made
+        while (now := time.monotonic()) < deadline and (self.calls or (self._connections and now < last)):
+            await asyncio.sleep(0.02)
         for call in list(self.calls):
             call.cut()
         while self.calls or self._tasks:
             await asyncio.sleep(0.01)
         self._clock.cancel()
         for connection in list(self._connections):
-            connection.drain()
+            connection.end_if_unused()
         await self._watcher.close()
         await self.limits.close()
         await self.recorder.close()

@@ -68,7 +68,7 @@ class Lease:
         """Tokens that the limiter knows of as used."""
         self._size = FIRST
         self._most = asked.max_output * asked.choices if asked.max_output is not None else None
-        self._is_extending = False
+        self._is_extending = self._is_refused = False
         self._is_held = hold > 0
 
     @property
@@ -90,31 +90,47 @@ class Lease:
         return min(output, self._covered) if self.is_needed else output
 
     def wants_more(self, output: int) -> bool:
-        """Whether it is time to extend: half of the lease is used, and the answer may go on."""
-        if not self.is_needed or self._is_extending or (self._covered - output) * 2 > self._size:
+        """Whether it is time to extend: half of the lease is used, and the answer may go on.
+
+        After a refusal, only when the lease is used up: until then there may be room again.
+        """
+        if not self.is_needed or self._is_extending:
             return False
-        return self._most is None or self._covered < self._most or output > self._covered
+        if output > self._covered:
+            return True
+        if self._is_refused or (self._covered - output) * 2 > self._size:
+            return False
+        return self._most is None or self._covered < self._most
 
     async def extend(self, output: int) -> Refused | None:
         """The next lease, when `output` tokens are used; None when it was granted.
 
-        While the limiter thinks, the stream may use up the present lease, so the next one is at least that long.
+        While the limiter thinks, the stream may use up the present lease, so the next one is at least that long. Where
+        the limit has no room for all of it, it takes what there is.
         """
         self._is_extending = True
         try:
-            left = max(0, self._covered - output)
-            size = left + self._size
+            least = max(self._covered - output, output - self._covered, 0)
+            size = least + self._size
             if self._most is not None:
-                size = max(left, min(size, self._most - output), 1 if output >= self._most else 0)
-            size = max(size, output - self._covered)
-            total = output + (self._prompt if self._is_prompt_known else 0)
-            held = size + (0 if self._is_prompt_known else self._prompt)
-            refused = await self._limits.extend(self._admission, used=total - self._reported, hold=held)
-            if refused is None:
-                self._reported, self._covered = total, output + size
+                size = max(least, min(size, self._most - output), 1)
+            refused = await self._extend(output, size)
+            if refused is not None and refused.what == "tokens":
+                room = size + refused.limit - refused.used - refused.asked + self._admission.hold
+                if least < room < size:
+                    refused = await self._extend(output, room)
+            self._is_refused = refused is not None
             return refused
         finally:
             self._is_extending = False
+
+    async def _extend(self, output: int, size: int) -> Refused | None:
+        total = output + (self._prompt if self._is_prompt_known else 0)
+        held = size + (0 if self._is_prompt_known else self._prompt)
+        refused = await self._limits.extend(self._admission, used=total - self._reported, hold=held)
+        if refused is None:
+            self._reported, self._covered = total, output + size
+        return refused
 
     def pace(self, tokens_per_second: float) -> None:
         """Leases last about a second: short enough to waste little, long enough not to ask for every token."""

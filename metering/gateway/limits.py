@@ -222,7 +222,7 @@ class Limits:
             last=last,
         )
         answer = await self._valkey.evalsha(limiter.SCRIPT, limiter.keys(buckets), words)
-        return limiter.read(answer, buckets, requests=requests, tokens=hold)
+        return limiter.read(answer, buckets, requests=requests, tokens=used + hold)
 
     def _learn(self, verdict: Verdict, now: float) -> None:
         for bucket, requests, tokens in verdict.standings:

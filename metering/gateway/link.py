@@ -34,7 +34,7 @@ class Link(asyncio.Protocol):
         self._parts: list[bytes] = []
         self._content_type = ""
         self._head_size = 0
-        self._is_bounded = self._is_over = self._has_head = False
+        self._is_bounded = self._is_over = self._has_head = self._keeps = False
         self.has_begun = False
         """Something of the answer has come."""
         self.may_be_kept = False
@@ -48,7 +48,8 @@ class Link(asyncio.Protocol):
         assert self._transport is not None
         self._sink, self._parser = sink, httptools.HttpResponseParser(self)
         self._content_type, self._head_size = "", 0
-        self._is_bounded = self._is_over = self._has_head = self.has_begun = self.may_be_kept = False
+        self._is_bounded = self._is_over = self._has_head = self._keeps = False
+        self.has_begun = self.may_be_kept = False
         self._transport.write(request)
 
     def pause(self) -> None:
@@ -119,6 +120,7 @@ class Link(asyncio.Protocol):
             self._is_bounded = False
             return
         self._has_head = True
+        self._keeps = self._parser.should_keep_alive()
         if self._sink is not None:
             self._sink.on_head(status, self._content_type)
 
@@ -132,8 +134,7 @@ class Link(asyncio.Protocol):
 
     def _finish(self) -> None:
         sink, self._sink = self._sink, None
-        assert self._parser is not None
-        self.may_be_kept = self._is_bounded and self._parser.should_keep_alive() and self.is_open
+        self.may_be_kept = self._is_bounded and self._keeps and self.is_open
         if sink is not None:
             sink.on_end()
         if not self.may_be_kept:

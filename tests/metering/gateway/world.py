@@ -126,7 +126,9 @@ class GatewayProcess:
 
     def ask(self, path: str = "/v1/chat/completions", *, secret: str = BOB, **body: Any) -> httpx.Response:
         """A question as most clients put it."""
-        given = {"model": "chat", "messages": [{"role": "user", "content": "Hello there"}], **body}
+        given: dict[str, Any] = {"model": "chat", **body}
+        if "chat" in path:
+            given.setdefault("messages", [{"role": "user", "content": "Hello there"}])
         return httpx.post(
             f"{self.url}{path}", json=given, headers={"Authorization": f"Bearer {secret}"}, timeout=PATIENCE
         )

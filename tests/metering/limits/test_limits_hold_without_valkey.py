@@ -1,7 +1,7 @@
 """E5: Valkey emptied, killed, started anew, silent: limits hold in all gateways together, and nobody waits or fails.
 
-Windows are a second and a half instead of a minute. Every gateway is a real one with a connection of its own; all of them want
-as much as they can get all the time.
+Windows are a second and a half instead of a minute. Every gateway is a real one with a connection of its own; all of
+them want as much as they can get all the time.
 """
 
 from __future__ import annotations
