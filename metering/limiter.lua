@@ -20,8 +20,9 @@ local window, slot_size, mode = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local requests, used, hold = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local last_slot, last_hold = tonumber(ARGV[7]), tonumber(ARGV[8])
 local present = math.floor(now / slot_size)
-local oldest = present - math.ceil(window / slot_size)
-local merge = window / 3000
+local slots = math.ceil(window / slot_size)
+local oldest = present - slots
+local cell = window / 3000
 local count = #KEYS - 1
 local STEP = 50
 
@@ -37,7 +38,9 @@ end
 local function expire(list, total)
     while true do
         local first = redis.call('LINDEX', list, 0)
-        if not first or read(first) > now - window then return total end
+        -- A list to which nothing was added for a window leaves as a whole, and may do so before its bucket.
+        if not first then return 0 end
+        if read(first) > now - window then return total end
         local gone = 0
         for _, entry in ipairs(redis.call('LRANGE', list, 0, STEP - 1)) do
             local at, amount = read(entry)
@@ -63,13 +66,15 @@ local function room(list, lack)
     end
 end
 
--- Dates an amount now. What came a moment ago is dated now as well, which can only be too late, and keeps lists short.
-local function add(list, amount, within)
+-- Dates an amount now. What came in the same cell of time is one entry, dated by its last, which can only be too late:
+-- so lists stay short. Cells are fixed: an entry that moved on with each addition would never leave. A clock that was
+-- set back dates by the entry before, so that entries stay in order.
+local function add(list, amount, size)
     local last = redis.call('LINDEX', list, -1)
     local at, before = 0, 0
     if last then at, before = read(last) end
-    if last and now - at <= within then
-        redis.call('LSET', list, -1, string.format('%.0f,%.0f', now, before + amount))
+    if last and math.floor(at / size) >= math.floor(now / size) then
+        redis.call('LSET', list, -1, string.format('%.0f,%.0f', math.max(at, now), before + amount))
     elseif amount == 1 then
         redis.call('RPUSH', list, string.format('%.0f', now))
     else
@@ -139,8 +144,8 @@ for index = 1, count do
         if used + hold > bucket.most_tokens then
             refuse(index, 2, -1)
         elseif lack > 0 then
-            -- What is held may be used as late as now, and then counts for a whole window.
-            refuse(index, 2, room(key .. ':u', lack) or window + 1)
+            -- What is held is used now and counts for a window, or is never touched again and leaves with its slot.
+            refuse(index, 2, room(key .. ':u', lack) or (slots + 1) * slot_size)
         end
     end
 end
@@ -150,13 +155,15 @@ local answer = {granted and 1 or 0, present, now - tonumber(born), worst.index, 
 for index, bucket in ipairs(buckets) do
     local key = KEYS[index]
     if granted then
-        if bucket.taken > 0 then redis.call('HINCRBY', key, 'h' .. last_slot, -bucket.taken) end
+        if bucket.taken > 0 and redis.call('HINCRBY', key, 'h' .. last_slot, -bucket.taken) == 0 then
+            redis.call('HDEL', key, 'h' .. last_slot)
+        end
         if requests > 0 and (bucket.most_requests >= 0 or mode == 'force') then
-            add(key .. ':r', requests, 0)
+            add(key .. ':r', requests, 1)
             bucket.requests = bucket.requests + requests
         end
         if used > 0 then
-            add(key .. ':u', used, merge)
+            add(key .. ':u', used, cell)
             bucket.used = bucket.used + used
         end
         if hold > 0 then redis.call('HINCRBY', key, 'h' .. present, hold) end

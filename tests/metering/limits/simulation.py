@@ -108,9 +108,10 @@ def tokens(
     waits = [pick.randrange(0, 2_000) for _ in callers]
     spans: list[tuple[int, int, int]] = []
     used_in_steady_state = 0
-    for now in range(0, minutes * WINDOW, step):
-        virtual.now = START + now
+    for turn in range(0, minutes * WINDOW, step):
         for index, stream in enumerate(callers):
+            now = turn + index * step // in_flight  # tokens of different streams come at different moments
+            virtual.now = START + now
             if stream is None:
                 if now < waits[index]:
                     continue
