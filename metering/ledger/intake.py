@@ -1,6 +1,6 @@
 """Takes a batch of events in: all of it, or nothing, in one transaction.
 
-1. COPY into a table of this transaction.
+1. COPY into a table of this connection.
 2. What names an organisation, a person or a key that does not exist is put aside with the reason.
 3. The others are priced with the price that was in force when they began, and inserted; an event that is there already
    changes nothing, however often and however late it comes.
@@ -40,19 +40,31 @@ class Taken(NamedTuple):
 
 def take(entries: Sequence[Entry], now: datetime) -> Taken:
     """Takes a batch in. Raises what the database raises when it is away; then nothing of it is taken."""
+    try:
+        return _take_judged(entries, now)
+    except (DataError, IntegrityError):
+        partitions.forget()  # perhaps one is gone that was there
+    return _take_apart(entries, now)
+
+
+def _take_apart(entries: Sequence[Entry], now: datetime) -> Taken:
+    """One of them cannot be stored, which no check has foreseen: the others are not to wait for it."""
+    try:
+        return _take_judged(entries, now)
+    except (DataError, IntegrityError) as error:
+        if len(entries) > 1:
+            middle = len(entries) // 2
+            return _take_apart(entries[:middle], now) + _take_apart(entries[middle:], now)
+        reason = f"The database refuses it: {type(error).__name__}."
+        return _take([], [Reject(entries[0].id, reason, entries[0].payload)])
+
+
+def _take_judged(entries: Sequence[Entry], now: datetime) -> Taken:
     judged = [(entry, judge(entry, now)) for entry in entries]
     events = [(entry, found) for entry, found in judged if isinstance(found, Event)]
     rejects = [found for _, found in judged if isinstance(found, Reject)]
     partitions.ensure(moment(event.started) for _, event in events)
-    try:
-        return _take(events, rejects)
-    except (DataError, IntegrityError) as error:
-        if len(entries) == 1:
-            reason = f"The database refuses it: {type(error).__name__}."
-            return _take([], [Reject(entries[0].id, reason, entries[0].payload)])
-        # One of them cannot be stored, which no check has foreseen: the others are not to wait for it.
-        middle = len(entries) // 2
-        return take(entries[:middle], now) + take(entries[middle:], now)
+    return _take(events, rejects)
 
 
 def _take(events: Sequence[tuple[Entry, Event]], rejects: Iterable[Reject]) -> Taken:
@@ -93,11 +105,12 @@ def _row(event: Event) -> tuple[object, ...]:
 
 
 _INCOMING = """
-CREATE TEMPORARY TABLE incoming (
+CREATE TEMPORARY TABLE IF NOT EXISTS incoming (
     id uuid, started bigint, first bigint, ended bigint, deployment_id bigint, deployment text, revision integer,
     model text, organization_id bigint, user_id bigint, api_key_id bigint, status text, input_tokens bigint,
     cached_tokens bigint, output_tokens bigint, is_estimated boolean, itl_us bigint, payload bytea
-) ON COMMIT DROP
+) ON COMMIT DELETE ROWS;
+TRUNCATE incoming
 """
 _COPY = "COPY incoming FROM STDIN"
 _RECORD = """

@@ -57,7 +57,9 @@ class Ledger:
             try:
                 taken = self.step()
             except (redis.RedisError, DatabaseError, InterfaceError) as error:
-                logger.warning("ledger waits: %s", type(error).__name__)
+                logger.warning(
+                    "ledger waits: %s: %s", type(error).__name__, str(error).partition("\n")[0][:200]
+                )
                 connection.close()
                 self._has_pending = True
                 time.sleep(pause)
