@@ -41,7 +41,18 @@ class Loss(NamedTuple):
 class Window:
     """What this gateway has admitted in one bucket. Seconds of a monotonic clock."""
 
-    __slots__ = ("_seconds", "_slot", "_slots", "held", "known", "loss", "requests", "used")
+    __slots__ = (
+        "_seconds",
+        "_slot",
+        "_slots",
+        "held",
+        "known",
+        "loss",
+        "pending_requests",
+        "pending_tokens",
+        "requests",
+        "used",
+    )
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -49,6 +60,8 @@ class Window:
         self._slots: deque[list[float]] = deque()
         """[number of the slot, requests, used tokens], oldest first."""
         self.requests = self.used = self.held = 0
+        self.pending_requests = self.pending_tokens = 0
+        """Of questions that Valkey has not answered yet."""
         self.known: Known | None = None
         self.loss: Loss | None = None
 
@@ -71,13 +84,18 @@ class Window:
         self.requests += requests
         self.used += used
 
+    def pend(self, requests: int, tokens: int) -> None:
+        """A question for so much begins; with the opposite figures it ends."""
+        self.pending_requests += requests
+        self.pending_tokens += tokens
+
     @property
     def tokens(self) -> int:
         return self.used + self.held
 
     @property
     def is_idle(self) -> bool:
-        return not self._slots and not self.held
+        return not (self._slots or self.held or self.pending_requests or self.pending_tokens)
 
     def wait_ms(self, now: float, what: What, lack: int) -> int:
         """Until `lack` of it has left. What is held may be used as late as now."""
@@ -115,8 +133,8 @@ def decide(
     window.let_go(now)
     most_requests, most_tokens = bounds(bucket, window, share, now, lost_at, seconds)
     rows: tuple[tuple[What, int, int | None, int, int], ...] = (
-        ("requests", most_requests, bucket.requests, requests, window.requests),
-        ("tokens", most_tokens, bucket.tokens, tokens, window.tokens - instead_of),
+        ("requests", most_requests, bucket.requests, requests, window.requests + window.pending_requests),
+        ("tokens", most_tokens, bucket.tokens, tokens, window.tokens + window.pending_tokens - instead_of),
     )
     for what, most, limit, asked, own in rows:
         if limit is not None and asked > 0 and own + asked > most:
