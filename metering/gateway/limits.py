@@ -279,7 +279,7 @@ class Limits:
                 )
             )
         ]
-        return max(refusals, key=lambda refused: (refused.never, refused.retry_ms), default=None)
+        return max(refusals, key=Refused.weight, default=None)
 
     def _own_standings(self, buckets: tuple[Bucket, ...]) -> tuple[Standing, ...]:
         windows = ((bucket, self._windows[bucket.key]) for bucket in buckets)
