@@ -80,6 +80,10 @@ class Refused(NamedTuple):
     never: bool
     """It is larger than the limit itself."""
 
+    def weight(self) -> tuple[bool, int]:
+        """Of several refusals the one with the largest weight counts: when it has passed, so have the others."""
+        return self.never, self.retry_ms
+
 
 class Verdict(NamedTuple):
     """The script's answer."""

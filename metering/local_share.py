@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
-from metering.limiter import SLOTS, Bucket, Refused, Standing, What, refusal
+from metering.limiter import Bucket, Refused, Standing, What, refusal, slot_ms
 
 
 class Known(NamedTuple):
@@ -41,28 +41,44 @@ class Loss(NamedTuple):
 class Window:
     """What this gateway has admitted in one bucket. Seconds of a monotonic clock."""
 
-    __slots__ = ("_seconds", "_slot", "_slots", "held", "known", "loss", "requests", "used")
+    __slots__ = (
+        "_length",
+        "_slot",
+        "_slots",
+        "held",
+        "known",
+        "loss",
+        "pending_requests",
+        "pending_tokens",
+        "requests",
+        "used",
+    )
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._slot = seconds / SLOTS
-        self._slots: deque[list[float]] = deque()
+        window_ms = int(seconds * 1000)
+        self._slot = slot_ms(window_ms)
+        """Milliseconds."""
+        self._length = -(-window_ms // self._slot)
+        """Slots of a window."""
+        self._slots: deque[list[int]] = deque()
         """[number of the slot, requests, used tokens], oldest first."""
         self.requests = self.used = self.held = 0
+        self.pending_requests = self.pending_tokens = 0
+        """Of questions that Valkey has not answered yet."""
         self.known: Known | None = None
         self.loss: Loss | None = None
 
     def let_go(self, now: float) -> None:
         """Forgets what has left the window."""
-        oldest = now // self._slot - SLOTS
+        oldest = self._number(now) - self._length
         slots = self._slots
         while slots and slots[0][0] < oldest:
             _, requests, used = slots.popleft()
-            self.requests -= int(requests)
-            self.used -= int(used)
+            self.requests -= requests
+            self.used -= used
 
     def count(self, now: float, requests: int, used: int) -> None:
-        number = now // self._slot
+        number = self._number(now)
         if not self._slots or self._slots[-1][0] != number:
             self._slots.append([number, 0, 0])
         last = self._slots[-1]
@@ -71,22 +87,30 @@ class Window:
         self.requests += requests
         self.used += used
 
+    def pend(self, requests: int, tokens: int) -> None:
+        """A question for so much begins; with the opposite figures it ends."""
+        self.pending_requests += requests
+        self.pending_tokens += tokens
+
     @property
     def tokens(self) -> int:
         return self.used + self.held
 
     @property
     def is_idle(self) -> bool:
-        return not self._slots and not self.held
+        return not (self._slots or self.held or self.pending_requests or self.pending_tokens)
 
     def wait_ms(self, now: float, what: What, lack: int) -> int:
         """Until `lack` of it has left. What is held may be used as late as now."""
         index = 1 if what == "requests" else 2
         for slot in self._slots:
-            lack -= int(slot[index])
+            lack -= slot[index]
             if lack <= 0:
-                return int(((slot[0] + SLOTS + 1) * self._slot - now) * 1000) + 1
-        return int((self._seconds + 2 * self._slot) * 1000) + 1
+                return (slot[0] + self._length + 1) * self._slot - int(now * 1000) + 1
+        return (self._length + 2) * self._slot + 1
+
+    def _number(self, now: float) -> int:
+        return int(now * 1000) // self._slot
 
 
 class Share(NamedTuple):
@@ -115,16 +139,17 @@ def decide(
     window.let_go(now)
     most_requests, most_tokens = bounds(bucket, window, share, now, lost_at, seconds)
     rows: tuple[tuple[What, int, int | None, int, int], ...] = (
-        ("requests", most_requests, bucket.requests, requests, window.requests),
-        ("tokens", most_tokens, bucket.tokens, tokens, window.tokens - instead_of),
+        ("requests", most_requests, bucket.requests, requests, window.requests + window.pending_requests),
+        ("tokens", most_tokens, bucket.tokens, tokens, window.tokens + window.pending_tokens - instead_of),
     )
+    refusals = []
     for what, most, limit, asked, own in rows:
         if limit is not None and asked > 0 and own + asked > most:
             standing = Standing(bucket, window.requests, window.tokens)
             # More than the share may still fit when Valkey is back, but not more than the limit.
             wait = -1 if asked > limit else window.wait_ms(now, what, own + asked - most)
-            return refusal(standing, what, asked, wait)
-    return None
+            refusals.append(refusal(standing, what, asked, wait))
+    return max(refusals, key=Refused.weight, default=None)
 
 
 def bounds(

@@ -3,8 +3,12 @@
 *Together*: one question to Valkey for each admission, which answers for all gateways at once.
 
 *Alone*: a question failed or was late, or Valkey's history is younger than the window (it was emptied, or started
-anew). Then this gateway decides by its share (local_share.py) and waits for nobody. What it admits is told to Valkey as
-far as Valkey answers; once that was so for a whole window, Valkey knows all that counts, and is asked again.
+anew). Then this gateway decides by its share (local_share.py) and waits for nobody.
+
+*On the way back*: Valkey answers again, but does not know yet all that was admitted. Then a request needs both: its
+place in this gateway's share, and Valkey's word, since gateways that trust it already admit by that alone. What was
+admitted without Valkey is told to it; once it has answered for a whole window, it knows all that counts, and is
+believed.
 
 Everything that needs no answer (what was used, what goes back, what was admitted alone, holds that have to stay alive)
 is a difference between an admission as it is here and as Valkey knows it, and is levelled in batches.
@@ -21,27 +25,15 @@ from typing import Any, Literal
 
 from metering import limiter
 from metering.gateway.admission import Admission
+from metering.gateway.peers import BEAT, Peers
 from metering.gateway.valkey import Away, Valkey
 from metering.limiter import NO_HOLD, Bucket, Hold, Refused, Standing, Verdict
-from metering.local_share import Known, Share, Window, decide
+from metering.local_share import Known, Window, decide
 
 logger = logging.getLogger(__name__)
 
-GATEWAYS_KEY = "slipway:gateways"
-"""Sorted set of gateways by their last beat, in seconds of Valkey's clock."""
-#: Seconds between two beats, after which a silent gateway is not counted, and for which differences are gathered.
-BEAT, SILENT, GATHER = 2.0, 10.0, 0.01
-_MOST_AT_ONCE = 200
-_BEAT = limiter.Script.of("""
-local t = tonumber(redis.call('TIME')[1])
-redis.call('ZADD', KEYS[1], t, ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', t - 3600)
-local live = redis.call('ZRANGEBYSCORE', KEYS[1], t - ARGV[2], '+inf')
-table.sort(live)
-for index, name in ipairs(live) do if name == ARGV[1] then return {#live, index - 1} end end
-""")
-
-
+#: Seconds for which differences are gathered, and how many of them are told at once.
+GATHER, _MOST_AT_ONCE = 0.01, 200
 _UNLIMITED = Admission((), 0, 0.0)
 
 
@@ -52,11 +44,9 @@ class Limits:
         self, valkey: Valkey, *, gateway: str, assumed_gateways: int = 1, window_seconds: float = 60.0
     ) -> None:
         self._valkey = valkey
-        self._gateway = gateway
-        self._assumed = assumed_gateways
         self._seconds = window_seconds
         self._window_ms = int(window_seconds * 1000)
-        self._share = Share(assumed_gateways)
+        self.peers = Peers(valkey, gateway, assumed_gateways)
         self._windows: dict[str, Window] = {}
         self._live: dict[Admission, None] = {}
         """Those that are not settled, oldest first."""
@@ -72,10 +62,11 @@ class Limits:
         self.decisions: Counter[tuple[str, str, str]] = Counter()
         """By decision ("admitted", "refused", "would refuse"), scope and what is limited."""
         self.alone = 0
-        """Decisions without Valkey."""
+        """Decisions for which this gateway's share counted."""
 
     @property
     def is_alone(self) -> bool:
+        """Whether this gateway has to keep to its share: Valkey is away, or on the way back."""
         return (
             not self._valkey.is_up
             or self._valkey.generation != self._generation
@@ -88,7 +79,7 @@ class Limits:
         return time.monotonic() - first.began if first is not None else 0.0
 
     async def start(self) -> None:
-        await self._beat()
+        await self.peers.beat()
         self._generation = self._valkey.generation
         self._tasks = [asyncio.create_task(self._level_always()), asyncio.create_task(self._keep())]
 
@@ -101,8 +92,7 @@ class Limits:
         keep.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await keep
-        with contextlib.suppress(Away):
-            await self._valkey.call("ZREM", GATEWAYS_KEY, self._gateway)
+        await self.peers.leave()
 
     # What a request asks
 
@@ -112,59 +102,68 @@ class Limits:
         """One request, and a hold of so many tokens."""
         if not buckets:
             return _UNLIMITED
-        verdict = await self._ask(buckets, shadow=shadow, requests=1, hold=tokens)
-        now = time.monotonic()
-        admission = Admission(buckets, tokens, now, shadow=shadow)
-        if verdict is not None:
-            refused, admission.standings = verdict.refused, verdict.standings
+        admission = Admission(buckets, tokens, time.monotonic(), shadow=shadow)
+        verdict, refused = await self._decide(admission, requests=1, hold=tokens)
+        if verdict is not None and verdict.is_granted:
             admission.at_valkey = Hold(verdict.slot, tokens)
-            self._learn(verdict, now)
-        else:
-            refused = self._decide_alone(admission, now, requests=1, tokens=tokens)
-            admission.unsaid_requests = 1
         self._count(buckets, refused, shadow=shadow)
+        admission.is_over = not tokens or (refused is not None and not shadow)
         if refused is not None and not shadow:
+            if admission.at_valkey.tokens:  # Valkey would have had room for it, this gateway's share has not
+                admission.hold = 0
+                self._differs(admission)
             return refused
         admission.would_refuse = refused
-        self._live[admission] = None
+        if tokens:
+            self._live[admission] = None
+        now = time.monotonic()
         for bucket in buckets:
             window = self._window(bucket)
             window.count(now, 1, 0)
             window.held += tokens
-        if verdict is None:
+        if verdict is not None:
+            admission.standings = verdict.standings
+        else:
             admission.standings = self._own_standings(buckets)
+            admission.unsaid_requests = 1
             self._differs(admission)
         return admission
 
     async def extend(self, admission: Admission, *, used: int, hold: int) -> Refused | None:
-        """Of what is held, so much is used now; holds so much anew. A refusal leaves everything as it is."""
+        """Of what is held, so much is used now; holds so much anew. A refusal leaves everything as it is.
+
+        Meanwhile the admission may be adjusted or settled: that is levelled afterwards.
+        """
         while admission.levelling is not None:
             await admission.levelling
-        verdict, said = None, 0
-        if not admission.unsaid_requests:
-            said = admission.unsaid_used
-            verdict = await self._ask(
-                admission.buckets,
-                shadow=admission.is_shadow,
-                used=used + said,
+        said = admission.unsaid_used
+        admission.levelling = asyncio.get_running_loop().create_future()
+        try:
+            verdict, refused = await self._decide(
+                admission,
+                used=used,
+                said=said,
                 hold=hold,
+                instead_of=admission.hold,
                 last=admission.at_valkey,
             )
-        now = time.monotonic()
-        if verdict is not None:
-            refused = verdict.refused
-        else:
-            refused = self._decide_alone(admission, now, tokens=used + hold, instead_of=admission.hold)
-        if refused is not None and not admission.is_shadow:
-            self._count(admission.buckets, refused, shadow=False)
-            return refused
-        self._use(admission, used, hold, now)
-        if verdict is not None:
-            admission.unsaid_used -= said + used
+        finally:
+            admission.levelling.set_result(None)
+            admission.levelling = None
+            if admission in self._uneven:
+                self._wake.set()
+        if verdict is not None and verdict.is_granted:
             admission.at_valkey = Hold(verdict.slot, hold)
-        else:
+            admission.unsaid_used -= said + used
+        is_refused = refused is not None and not admission.is_shadow
+        if not admission.is_over and not is_refused:
+            self._use(admission, used, hold, time.monotonic())
+        if verdict is None or admission.hold != admission.at_valkey.tokens:
             self._differs(admission)
-        return None
+        if not is_refused or admission.is_over:
+            return None
+        self._count(admission.buckets, refused, shadow=False)
+        return refused
 
     def adjust(self, admission: Admission, *, hold: int) -> None:
         """Holds less from now on. Never waits."""
@@ -184,30 +183,46 @@ class Limits:
 
     # Together
 
-    async def _ask(
+    async def _decide(
         self,
-        buckets: tuple[Bucket, ...],
+        admission: Admission,
         *,
-        shadow: bool,
         requests: int = 0,
         used: int = 0,
-        hold: int = 0,
+        said: int = 0,
+        hold: int,
+        instead_of: int = 0,
         last: Hold = NO_HOLD,
-    ) -> Verdict | None:
-        """The decision for all gateways; None when there is none to be had."""
-        if self.is_alone:
-            return None
-        mode: Literal["ask", "shadow"] = "shadow" if shadow else "ask"
+    ) -> tuple[Verdict | None, Refused | None]:
+        """What Valkey says, if it says anything, and whether it or this gateway's share refuses.
+
+        `said`: tokens that were used before, as this gateway counts, and that Valkey is to be told of now.
+        """
+        tokens, by_share = used + hold, self.is_alone
+        verdict, refused = None, None
+        if by_share:
+            refused = self._decide_alone(admission, requests=requests, tokens=tokens, instead_of=instead_of)
+        if not self._valkey.is_up or (refused is not None and not admission.is_shadow):
+            return None, refused
+        # While Valkey thinks, others ask for a part of the same share.
+        pending = [self._window(bucket) for bucket in admission.buckets] if by_share else []
+        for window in pending:
+            window.pend(requests, tokens - instead_of)
         try:
-            verdict = await self._run(buckets, mode, requests, used, hold, last)
+            mode: Literal["ask", "shadow"] = "shadow" if admission.is_shadow else "ask"
+            verdict = await self._run(admission.buckets, mode, requests, used + said, hold, last)
         except Away:
             self._lose()
-            return None
-        if verdict.epoch_age_ms < self._window_ms:
-            # Its history is too short. What it has counted by now stays counted, which can only be too much.
+        finally:
+            for window in pending:
+                window.pend(-requests, instead_of - tokens)
+        if verdict is not None and verdict.epoch_age_ms < self._window_ms:
             self._lose(verdict.epoch_age_ms / 1000)
-            return None
-        return verdict
+        if not self.is_alone and verdict is not None:
+            self._learn(verdict, time.monotonic())
+        elif not by_share:  # it was lost just now
+            refused = self._decide_alone(admission, requests=requests, tokens=tokens, instead_of=instead_of)
+        return verdict, (verdict and verdict.refused) or refused
 
     async def _run(
         self, buckets: tuple[Bucket, ...], mode: Any, requests: int, used: int, hold: int, last: Hold
@@ -235,13 +250,16 @@ class Limits:
         now = time.monotonic()
         if now >= self._trusted_from:
             self._lost_at = now
-            logger.warning("limits: alone, share %d of %d", self._share.rank + 1, self._share.gateways)
-        self._trusted_from = now + self._seconds - known_seconds
+            logger.warning(
+                "limits: alone, share %d of %d", self.peers.share.rank + 1, self.peers.share.gateways
+            )
+        self._trusted_from = max(self._trusted_from, now + self._seconds - known_seconds)
 
     def _decide_alone(
-        self, admission: Admission, now: float, *, requests: int = 0, tokens: int, instead_of: int = 0
+        self, admission: Admission, *, requests: int, tokens: int, instead_of: int
     ) -> Refused | None:
         self.alone += 1
+        now = time.monotonic()
         if now >= self._trusted_from:
             self._lose()
         refusals = [
@@ -251,7 +269,7 @@ class Limits:
                 refused := decide(
                     bucket,
                     self._window(bucket),
-                    self._share,
+                    self.peers.share,
                     now,
                     self._lost_at,
                     self._seconds,
@@ -261,7 +279,7 @@ class Limits:
                 )
             )
         ]
-        return max(refusals, key=lambda refused: (refused.never, refused.retry_ms), default=None)
+        return max(refusals, key=Refused.weight, default=None)
 
     def _own_standings(self, buckets: tuple[Bucket, ...]) -> tuple[Standing, ...]:
         windows = ((bucket, self._windows[bucket.key]) for bucket in buckets)
@@ -319,6 +337,8 @@ class Limits:
             for each, _ in zip(self._uneven, range(_MOST_AT_ONCE), strict=False)
             if each.levelling is None
         ]
+        if not batch:  # all of them are asking for more just now
+            return False
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         for each in batch:
             del self._uneven[each]
@@ -337,7 +357,7 @@ class Limits:
         return not failed
 
     async def _level_one(self, admission: Admission) -> None:
-        requests, used, hold = admission.unsaid_requests, admission.unsaid_used, admission.hold
+        requests, used, hold = admission.unsaid_requests, max(0, admission.unsaid_used), admission.hold
         verdict = await self._run(admission.buckets, "force", requests, used, hold, admission.at_valkey)
         admission.unsaid_requests -= requests
         admission.unsaid_used -= used
@@ -347,7 +367,7 @@ class Limits:
         """Beats, keeps long holds alive, and forgets windows in which nothing is left."""
         while True:
             await asyncio.sleep(min(BEAT, self._seconds / 10))
-            await self._beat()
+            await self.peers.beat()
             if self._valkey.generation != self._generation:
                 self._generation = self._valkey.generation
                 self._lose()  # whoever answers now may have been started anew, with an older history
@@ -363,11 +383,3 @@ class Limits:
                 window.let_go(now)
                 if window.is_idle and (window.known is None or window.known.at < now - self._seconds):
                     del self._windows[key]
-
-    async def _beat(self) -> None:
-        """Says that this gateway lives, and learns how many do."""
-        with contextlib.suppress(Away):
-            found = await self._valkey.evalsha(_BEAT, [GATEWAYS_KEY], [self._gateway, int(SILENT)])
-            if found:
-                gateways, rank = found
-                self._share = Share(max(gateways, self._assumed), rank)

@@ -23,7 +23,7 @@ from metering.limiter import Script
 logger = logging.getLogger(__name__)
 
 Word = bytes | str | int
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
 
 
 class Away(Exception):
@@ -91,7 +91,8 @@ class Valkey:
                     for words in self._place.greeting:
                         await line.send(words)
             except (OSError, TimeoutError, Away) as error:
-                logger.warning("Valkey: %s", type(error).__name__)
+                if pause == _FIRST_PAUSE:
+                    logger.warning("Valkey: %s", type(error).__name__)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
                 continue

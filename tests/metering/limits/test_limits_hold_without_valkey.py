@@ -91,7 +91,7 @@ async def fleet(url: str, count: int) -> AsyncIterator[Fleet]:
         await valkey.start()
     for _ in range(2):  # twice, so that each has counted the others
         for gateway in gateways:
-            await gateway._beat()
+            await gateway.peers.beat()
     for gateway in gateways:
         await gateway.start()
     yield Fleet(gateways)
