@@ -229,6 +229,11 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_BEAT_SCHEDULE = {
     "heartbeat": {"task": "console.tasks.heartbeat", "schedule": 5.0, "options": {"expires": 5}},
     "reconcile-due": {"task": "deployments.tasks.reconcile_due", "schedule": 5.0, "options": {"expires": 5}},
+    "read-engine-counters": {
+        "task": "metering.tasks.read_engine_counters",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "observe-due": {"task": "deployments.tasks.observe_due", "schedule": 2.0, "options": {"expires": 2}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = env.str(

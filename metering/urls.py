@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from metering.views import keys
+from metering.views import keys, usage
 
 _KEYS = (
     ("", keys.listed, "list"),
@@ -13,6 +13,8 @@ _KEYS = (
 )
 
 urlpatterns = [
+    path("usage/", usage.overview, name="usage"),
+    path("usage/correctness/", usage.correctness, name="usage_correctness"),
     # The same pages twice: for administrators in the console, for tenants in their portal.
     *(path(f"keys/{rest}", keys.in_console(view), name=f"key_{name}") for rest, view, name in _KEYS),
     *(

@@ -29,6 +29,7 @@ COMMANDS = {
     "export": "deployments",
     "mint_key": "metering",
     "record_usage": "metering",
+    "check_ledger": "metering",
 }
 
 

@@ -1,7 +1,8 @@
 """The tables of metering: API keys, limits beyond those of the spec, and the ledger. Facts that call nobody."""
 
 from metering.models.api_key import ApiKey
+from metering.models.engine_counter import EngineCounter
 from metering.models.limits import LimitMode, LimitOverride
 from metering.models.usage import UsageEvent, UsageHour, UsageReject
 
-__all__ = ["ApiKey", "LimitMode", "LimitOverride", "UsageEvent", "UsageHour", "UsageReject"]
+__all__ = ["ApiKey", "EngineCounter", "LimitMode", "LimitOverride", "UsageEvent", "UsageHour", "UsageReject"]

@@ -111,6 +111,9 @@ ROWS = {
     "endpoint_edit": changing("main"),
     "endpoint_check": Row(405, 403, ("main",), tenant=405),
     "endpoint_delete": changing("main"),
+    # usage, for those who may see everybody's
+    "usage": Row(403, 405),
+    "usage_correctness": Row(403, 405),
     # API keys; a platform's people without an organisation have no portal
     "key_list": reading(),
     "key_create": changing(),

@@ -220,7 +220,7 @@ def test_the_official_client_does_its_usual_work(town: Town) -> None:
 def test_the_official_client_waits_as_long_as_it_is_told_and_then_succeeds(
     town: Town, old_valkey: redis.Redis
 ) -> None:
-    """A limit of one in a minute that was used 58.8 s ago: the client tries again by itself, once, at the right time."""
+    """A limit of one a minute that was used 58.8 s ago: the client tries again by itself, once, at the right time."""
     town.save(rate_limits=RateLimits(api_key=Limit(None, 1)))
     gateway = town.gateways[0]
     deadline = time.monotonic() + WITHIN

@@ -1,0 +1,122 @@
+"""Corrections: new, signed entries beside the one that they correct, which stays as it was recorded.
+
+A correction is dated when it is made, so no hour and no month that is over changes; it costs what the request's own
+price says. Together with its corrections a request never has less than nothing.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.db import connection, transaction
+from django.db.models import Sum
+
+from console.models import User
+from deployments.models import Price
+from metering import pricing
+from metering.ledger import partitions
+from metering.models import UsageEvent
+from metering.pricing import Rates
+from metering.vocabulary import EntryKind, RequestStatus
+
+
+class CannotCorrect(Exception):
+    """The sentence says why."""
+
+
+class Change(NamedTuple):
+    """Tokens more, or less."""
+
+    input: int = 0
+    cached: int = 0
+    output: int = 0
+
+
+def correct(
+    event_id: uuid.UUID, change: Change, *, reason: str, by: User | None, now: datetime
+) -> UsageEvent:
+    """Records a correction. Raises CannotCorrect."""
+    if not any(change):
+        raise CannotCorrect("Nothing is corrected: say how many tokens more or less.")
+    if not reason.strip():
+        raise CannotCorrect("Say why: the reason stays in the ledger.")
+    partitions.ensure([now])
+    with transaction.atomic(), connection.cursor() as cursor:
+        # One at a time for each request, so that two corrections do not take it below nothing together.
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [event_id.int % 2**63])
+        original = UsageEvent.objects.filter(id=event_id, kind=EntryKind.REQUEST).first()
+        if original is None:
+            raise CannotCorrect(f"There is no request {event_id} in the ledger.")
+        left = _left(original, change)
+        if min(left) < 0 or left.cached > left.input:
+            raise CannotCorrect(
+                f"The request would have {left.input} input, {left.cached} cached and {left.output} output tokens."
+            )
+        entry = UsageEvent(
+            id=uuid.uuid4(),
+            kind=EntryKind.CORRECTION,
+            corrects=event_id,
+            note=f"{reason.strip()[:200]} ({by.email if by else 'command line'})"[:300],
+            started_at=now,
+            ended_at=now,
+            deployment_id=original.deployment_id,
+            deployment=original.deployment,
+            revision=original.revision,
+            model=original.model,
+            organization_id=original.organization_id,
+            user_id=original.user_id,
+            api_key_id=original.api_key_id,
+            status=original.status,
+            input_tokens=change.input,
+            cached_tokens=change.cached,
+            output_tokens=change.output,
+            is_estimated=False,
+            price_id=original.price_id,
+            currency=original.currency,
+            amount=_amount(original, change),
+        )
+        entry.save(force_insert=True)
+        cursor.execute(_HOUR, [entry.id])
+    return entry
+
+
+def _left(original: UsageEvent, change: Change) -> Change:
+    columns = ("input_tokens", "cached_tokens", "output_tokens")
+    before = UsageEvent.objects.filter(corrects=original.id).aggregate(*map(Sum, columns))
+    sums = (
+        getattr(original, column) + (before[f"{column}__sum"] or 0) + more
+        for column, more in zip(columns, change, strict=True)
+    )
+    return Change(*sums)
+
+
+def _amount(original: UsageEvent, change: Change) -> Decimal | None:
+    price = Price.objects.filter(pk=original.price_id or 0).first()
+    if price is None or price.input_per_million is None or price.output_per_million is None:
+        return None
+    if pricing.is_free(RequestStatus(original.status), original.output_tokens):
+        return Decimal(0)
+    rates = Rates(
+        price.currency, price.input_per_million, price.output_per_million, price.cached_input_per_million
+    )
+    return pricing.amount(rates, RequestStatus.COMPLETED, change.input, change.cached, change.output)
+
+
+_HOUR = """
+INSERT INTO metering_usagehour AS old (
+    hour, deployment_id, deployment, model, organization_id, user_id, api_key_id, status, price_id, currency,
+    requests, estimated_requests, corrections, input_tokens, cached_tokens, output_tokens, amount
+)
+SELECT date_trunc('hour', started_at, 'UTC'), deployment_id, deployment, model, organization_id, user_id, api_key_id,
+       status, coalesce(price_id, 0), currency, 0, 0, 1, input_tokens, cached_tokens, output_tokens, coalesce(amount, 0)
+FROM metering_usageevent WHERE id = %s
+ON CONFLICT (hour, deployment_id, organization_id, user_id, api_key_id, price_id, status) DO UPDATE SET
+    corrections = old.corrections + 1,
+    input_tokens = old.input_tokens + excluded.input_tokens,
+    cached_tokens = old.cached_tokens + excluded.cached_tokens,
+    output_tokens = old.output_tokens + excluded.output_tokens,
+    amount = old.amount + excluded.amount
+"""

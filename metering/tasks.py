@@ -1,0 +1,11 @@
+"""Periodic work of metering."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from metering import engine_counters
+
+
+@shared_task(ignore_result=True)
+def read_engine_counters() -> None:
+    engine_counters.look(timezone.now())

@@ -1,0 +1,75 @@
+"""Corrections: signed, dated when they are made, at the request's own price, and never below nothing."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from decimal import Decimal
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from metering import invariants
+from metering.corrections import CannotCorrect, Change, correct
+from metering.ledger import intake
+from metering.models import UsageEvent, UsageHour
+from metering.vocabulary import EntryKind
+from tests.metering.ledger.conftest import Place, entries
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def request_id(place: Place) -> uuid.UUID:
+    now = timezone.now()
+    place.price(now - timedelta(days=2), "1", "2")
+    place.price(now - timedelta(hours=1), "50", "50")
+    event = place.event(now - timedelta(hours=3))
+    intake.take(entries(event), now)
+    return uuid.UUID(event.id)
+
+
+def test_a_correction_stands_beside_what_it_corrects(request_id: uuid.UUID) -> None:
+    now = timezone.now()
+    past = list(UsageHour.objects.values_list("hour", "amount", "requests"))
+    entry = correct(request_id, Change(input=-30, output=-5), reason="Asked twice", by=None, now=now)
+    assert (entry.kind, entry.corrects, entry.started_at) == (EntryKind.CORRECTION, request_id, now)
+    assert entry.amount == Decimal("-0.00004")  # 30 x 1 + 5 x 2 per million: the price of then
+    assert list(UsageHour.objects.values_list("hour", "amount", "requests"))[:1] == past
+    hour = UsageHour.objects.order_by("hour").last()
+    assert hour is not None
+    assert (hour.requests, hour.corrections, hour.input_tokens, hour.amount) == (0, 1, -30, entry.amount)
+    assert not any(finding.is_broken for finding in invariants.check(now))
+
+
+def test_together_they_never_go_below_nothing(request_id: uuid.UUID) -> None:
+    now = timezone.now()
+    correct(request_id, Change(input=-60), reason="a", by=None, now=now)
+    with pytest.raises(CannotCorrect, match="-20 input"):
+        correct(request_id, Change(input=-60), reason="b", by=None, now=now)
+    correct(request_id, Change(input=-40), reason="c", by=None, now=now)
+    assert UsageEvent.objects.filter(kind=EntryKind.CORRECTION).count() == 2
+
+
+@pytest.mark.parametrize(("change", "reason"), [(Change(), "x"), (Change(input=1), " ")])
+def test_nothing_and_no_reason_are_no_correction(request_id: uuid.UUID, change: Change, reason: str) -> None:
+    with pytest.raises(CannotCorrect):
+        correct(request_id, change, reason=reason, by=None, now=timezone.now())
+
+
+def test_the_command_says_what_it_did(request_id: uuid.UUID, place: Place) -> None:
+    out = StringIO()
+    call_command(
+        "correct_usage",
+        f"req_{request_id.hex}",
+        "--output=-1",
+        "--reason=test",
+        "--by=bob@acme.example",
+        stdout=out,
+    )
+    assert "-0.000002" in out.getvalue()
+    assert "bob@acme.example" in UsageEvent.objects.get(kind=EntryKind.CORRECTION).note
+    with pytest.raises(CommandError, match="no request"):
+        call_command("correct_usage", str(uuid.uuid4()), "--output=-1", "--reason=test")
