@@ -6,6 +6,7 @@ Each gateway beats into a sorted set on Valkey and reads who else did. While Val
 from __future__ import annotations
 
 import contextlib
+import time
 
 from metering import limiter
 from metering.gateway.valkey import Away, Valkey
@@ -15,6 +16,9 @@ KEY = "slipway:gateways"
 """Sorted set of gateways by their last beat, in seconds of Valkey's clock."""
 #: Seconds between two beats, and after which a silent gateway is not counted any more.
 BEAT, SILENT = 2.0, 10.0
+#: Seconds for which a number of gateways stands after there were fewer: what those that are gone have admitted still
+#: counts, and of a Valkey that was emptied the first to beat sees only itself.
+STANDS = 60.0
 _FORGOTTEN = 3600
 _SCRIPT = limiter.Script.of("""
 local t = tonumber(redis.call('TIME')[1])
@@ -31,7 +35,8 @@ class Peers:
 
     def __init__(self, valkey: Valkey, gateway: str, assumed: int) -> None:
         self._valkey, self._gateway, self._assumed = valkey, gateway, assumed
-        self.share = Share(assumed)
+        self._most, self._stands_until = 0, 0.0
+        self.share = self._smallest(assumed)
 
     async def beat(self) -> None:
         """Says that this gateway lives, and learns how many do."""
@@ -39,7 +44,20 @@ class Peers:
             found = await self._valkey.evalsha(_SCRIPT, [KEY], [self._gateway, int(SILENT), _FORGOTTEN])
             if found:
                 gateways, rank = found
-                self.share = Share(max(gateways, self._assumed), rank)
+                self.see(gateways, rank, time.monotonic())
+
+    def see(self, gateways: int, rank: int, now: float) -> None:
+        """So many live, and this is the `rank`-th of them."""
+        if gateways >= self._most or now >= self._stands_until:
+            self._most, self._stands_until = gateways, now + STANDS
+        number = max(self._most, self._assumed)
+        # Among fewer than there were, two may believe that they have the same rank.
+        self.share = Share(number, rank) if gateways == self._most else self._smallest(number)
+
+    @staticmethod
+    def _smallest(gateways: int) -> Share:
+        """What every gateway may take, whichever it is."""
+        return Share(gateways, gateways - 1)
 
     async def leave(self) -> None:
         """This gateway admits nothing any more."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 
@@ -9,6 +10,8 @@ import redis
 from django.conf import settings
 
 from metering import limiter
+from metering.gateway.limits import Limits
+from metering.gateway.valkey import Valkey
 from tests.metering.limits import simulation
 from tests.metering.limits.virtual import bucket
 
@@ -31,7 +34,36 @@ def measure() -> Iterator[tuple[str, object]]:
     yield "tokens.worst_window", f"{tokens.worst_window:.4f}"
     yield "tokens.utilisation", f"{tokens.utilisation:.4f}"
     yield "rate_of_plain_get", f"{_rate(client):.2f}"
+    client.set(limiter.EPOCH_KEY, 1)  # a history that is long enough to be believed
+    for at_once in (1, 64):
+        yield f"writes_per_request_at_{at_once}", f"{asyncio.run(_writes(at_once)):.2f}"
     client.close()
+
+
+async def _writes(at_once: int) -> float:
+    """Writes to Valkey for each request that holds tokens under six limits, so many at once.
+
+    A request waits for one answer, to its admission; nobody waits until what it gives back is written.
+    """
+    valkey = Valkey(settings.REDIS_URL)
+    limits = Limits(valkey, gateway="bench")
+    await valkey.start()
+    await limits.start()
+    buckets = tuple(bucket(10**9, 10**12) for _ in range(3))
+    before, each = valkey.sent, 1_280 // at_once
+
+    async def one_after_the_other() -> None:
+        for _ in range(each):
+            admission = await limits.admit(buckets, 100)
+            if isinstance(admission, limiter.Refused) or admission.at_valkey == limiter.NO_HOLD:
+                raise SystemExit("a request was not admitted by Valkey")
+            limits.settle(admission, used=50)
+
+    await asyncio.gather(*(one_after_the_other() for _ in range(at_once)))
+    sent = valkey.sent - before
+    await limits.close()
+    await valkey.close()
+    return sent / (at_once * each)
 
 
 def _rate(client: redis.Redis) -> float:
