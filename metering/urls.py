@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from metering.views import keys, usage
+from metering.views import keys, limits, usage
 
 _KEYS = (
     ("", keys.listed, "list"),
@@ -13,6 +13,7 @@ _KEYS = (
 )
 
 urlpatterns = [
+    path("deployments/<slug:name>/limits/", limits.manage, name="deployment_limits"),
     path("usage/", usage.overview, name="usage"),
     path("usage/correctness/", usage.correctness, name="usage_correctness"),
     # The same pages twice: for administrators in the console, for tenants in their portal.

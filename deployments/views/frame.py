@@ -23,6 +23,7 @@ TABS = (
     ("Logs", "deployment_logs"),
     ("Revisions", "deployment_revisions"),
     ("Sharing", "deployment_sharing"),
+    ("Limits", "deployment_limits"),
     ("YAML", "deployment_yaml"),
 )
 

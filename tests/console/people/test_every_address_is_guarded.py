@@ -111,6 +111,7 @@ ROWS = {
     "endpoint_edit": changing("main"),
     "endpoint_check": Row(405, 403, ("main",), tenant=405),
     "endpoint_delete": changing("main"),
+    "deployment_limits": Row(200, 403, ("chat",)),
     # usage, for those who may see everybody's
     "usage": Row(403, 405),
     "usage_correctness": Row(403, 405),

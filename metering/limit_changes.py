@@ -1,0 +1,54 @@
+"""The one door that changes limits beyond those of the spec: exceptions for an organisation, and the shadow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from django.db import transaction
+
+from console.models import Organization
+from deployments.models import Deployment
+from deployments.vocabulary import LimitScope
+from metering.models import LimitMode, LimitOverride
+
+
+class Amounts(NamedTuple):
+    """Per minute. None: no limit of that kind."""
+
+    requests: int | None = None
+    tokens: int | None = None
+
+
+def set_shadow(deployment: Deployment, shadow: bool) -> None:
+    """From then on, within a second, on all gateways."""
+    LimitMode.objects.update_or_create(deployment=deployment, defaults={"shadow": shadow})
+
+
+def set_exception(
+    deployment: Deployment, organization: Organization, amounts: Mapping[LimitScope, Amounts]
+) -> None:
+    """These scopes have these limits for this organisation; the others follow the general ones."""
+    with transaction.atomic():
+        LimitOverride.objects.filter(deployment=deployment, organization=organization).exclude(
+            scope__in=[*amounts]
+        ).delete()
+        LimitOverride.objects.bulk_create(
+            [
+                LimitOverride(
+                    deployment=deployment,
+                    organization=organization,
+                    scope=scope,
+                    requests_per_minute=each.requests,
+                    tokens_per_minute=each.tokens,
+                )
+                for scope, each in amounts.items()
+            ],
+            update_conflicts=True,
+            unique_fields=["deployment", "organization", "scope"],
+            update_fields=["requests_per_minute", "tokens_per_minute"],
+        )
+
+
+def remove_exception(deployment: Deployment, organization: Organization) -> None:
+    LimitOverride.objects.filter(deployment=deployment, organization=organization).delete()
