@@ -67,7 +67,9 @@ def sums(begin: datetime, now: datetime) -> Finding:
     columns = [Sum("input_tokens"), Sum("cached_tokens"), Sum("output_tokens"), Sum("amount")]
     events = _by_currency(UsageEvent.objects.filter(started_at__gte=begin), columns)
     hours = _by_currency(UsageHour.objects.filter(hour__gte=begin), columns)
-    facts = tuple((currency or "Unpriced", f"{row[3]:f}") for currency, row in sorted(events.items()))
+    facts = tuple(
+        (currency or "Unpriced", f"{row[3].normalize():f}") for currency, row in sorted(events.items())
+    )
     if events == hours:
         count = UsageEvent.objects.filter(started_at__gte=begin).count()
         return Finding(
@@ -93,7 +95,9 @@ def invoice_lines(begin: datetime, now: datetime) -> Finding:
     whole = UsageHour.objects.filter(hour__gte=begin).aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
     total = sum((line.exact for line in lines), Decimal(0))
     if total == whole:
-        return Finding("Hours and invoice lines", Tone.GOOD, f"{len(lines):,} lines add up to their hours.")
+        return Finding(
+            "Hours and invoice lines", Tone.GOOD, f"Invoice lines ({len(lines):,}) add up to their hours."
+        )
     return Finding(
         "Hours and invoice lines",
         Tone.BAD,

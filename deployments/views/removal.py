@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 from console.access import Permission, requires
 from console.http import Request
 from console.presentation import times
-from deployments import desired, gpus, leftovers, quantity
+from deployments import dependents, desired, gpus, leftovers, quantity
 from deployments.leftovers import StillThere
 from deployments.models import Cluster, Deployment
 from deployments.standing import Standing, observation_of
@@ -51,6 +51,7 @@ def delete(request: Request, name: str) -> HttpResponse:
         title=f"Delete {name}?",
         impact=(
             *loses(deployment, standing),
+            *dependents.sentences(deployment),
             *_lost(volumes),
             (
                 "Traffic ends first, then the replicas, then services, secrets and volumes leave the cluster. "

@@ -11,9 +11,10 @@ from django.views.decorators.http import require_http_methods
 from console.access import Permission, can, requires
 from console.http import Request, page
 from console.models import Organization
-from deployments import desired
+from deployments import dependents, desired
 from deployments.desired import Conflict
 from deployments.document import InvalidDocument
+from deployments.models import Deployment
 from deployments.spec import SharingSpec
 from deployments.views.frame import find, head
 from deployments.vocabulary import DesiredState, Sharing
@@ -34,6 +35,8 @@ class Change:
 
     gains: tuple[str, ...]
     loses: tuple[str, ...]
+    losing: tuple[str, ...] = ()
+    """What those who lose it do with it, in sentences."""
 
     @property
     def is_none(self) -> bool:
@@ -60,7 +63,7 @@ def manage(request: Request, name: str) -> HttpResponse:
             problem = f"{name} is being deleted, so it cannot be shared."
         if not problem and begun != str(number):
             problem = f"Somebody saved revision {number} meanwhile. Look at the change again."
-        change = None if problem else _change(current, chosen, organizations)
+        change = None if problem else _change(deployment, current, chosen, organizations)
         status = 422 if problem else 200
         if change is not None and request.POST.get("do") == "save":
             try:
@@ -99,7 +102,9 @@ def _chosen(request: Request, organizations: list[Organization]) -> tuple[Sharin
     return spec, ""
 
 
-def _change(before: SharingSpec, after: SharingSpec, organizations: list[Organization]) -> Change:
+def _change(
+    deployment: Deployment, before: SharingSpec, after: SharingSpec, organizations: list[Organization]
+) -> Change:
     def reach(sharing: SharingSpec) -> set[str]:
         if sharing.mode is Sharing.ALL:
             return {organization.slug for organization in organizations}
@@ -107,7 +112,9 @@ def _change(before: SharingSpec, after: SharingSpec, organizations: list[Organiz
 
     had, has = reach(before), reach(after)
     names = {organization.slug: organization.name for organization in organizations}
+    losing = [organization for organization in organizations if organization.slug in had - has]
     return Change(
         gains=tuple(names[slug] for slug in names if slug in has - had),
         loses=tuple(names[slug] for slug in names if slug in had - has),
+        losing=dependents.sentences(deployment, losing) if losing else (),
     )
