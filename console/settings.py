@@ -255,5 +255,11 @@ LOGGING = {
         "console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["not_a_probe"]}
     },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {"django.server": {"level": "WARNING"}, "httpx": {"level": "WARNING"}},
+    # At DEBUG Django logs the whole context of a template for each variable that it lacks, with the secrets that a page
+    # shows once; so never, whatever LOG_LEVEL says.
+    "loggers": {
+        "django.server": {"level": "WARNING"},
+        "django.template": {"level": "INFO"},
+        "httpx": {"level": "WARNING"},
+    },
 }

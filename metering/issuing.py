@@ -17,6 +17,7 @@ from metering.models import ApiKey
 
 MOST_LIVE = 200
 """Of one person in one organisation."""
+LONGEST_NAME, LONGEST_DESCRIPTION = 100, 500
 LONGEST_LIFE = timedelta(days=2 * 365)
 
 
@@ -54,10 +55,12 @@ def issue(
         User.objects.select_for_update().get(pk=user.pk)
         if nonce is not None and (made := ApiKey.objects.filter(nonce=nonce).first()):
             raise MadeAlready(made)
-        if not user.is_active:
-            raise Refused(f"{user} cannot sign in any more, and a key of theirs would not work.")
-        if not Membership.objects.filter(user=user, organization=organization).exists():
-            raise Refused(f"{user} does not belong to {organization}.")
+        _check_person(user, organization)
+        name, description = name.strip(), description.strip()
+        if not 0 < len(name) <= LONGEST_NAME:
+            raise Refused(f"A key has a name of at most {LONGEST_NAME} characters.", "name")
+        if len(description) > LONGEST_DESCRIPTION:
+            raise Refused(f"A description has at most {LONGEST_DESCRIPTION} characters.", "description")
         if ApiKey.objects.live(now).filter(user=user, organization=organization).count() >= MOST_LIVE:
             raise Refused(f"{user} has {MOST_LIVE} keys in {organization}. Revoke one that is not used.")
         if expires_at is not None and not now < expires_at <= now + LONGEST_LIFE:
@@ -79,20 +82,24 @@ def issue(
 
 
 def rotate(key: ApiKey, *, overlap: timedelta, by: User) -> tuple[ApiKey, str]:
-    """A new key in the place of one that goes on to work for the overlap. Raises Refused."""
+    """A new key in the place of one that goes on to work for the overlap, at most until its own end. Raises Refused.
+
+    The new one lives as long as the old one was made for, counted from now: people rotate because an end is near.
+    """
     now = timezone.now()
     with transaction.atomic():
         locked = ApiKey.objects.select_for_update(of=("self",)).get(pk=key.pk)
         if locked.revoked_at or (locked.expires_at and locked.expires_at <= now):
             raise Refused(f"{locked.name} does not work any more. Make a new key instead.")
         if ApiKey.objects.filter(replaces=locked).exists():
-            raise Refused(f"{locked.name} has been replaced already.")
+            raise Refused(f"{locked.name} has been replaced already. Rotate the key that took its place.")
+        _check_person(locked.user, locked.organization)
         fresh = ApiKey(
             user=locked.user,
             organization=locked.organization,
             name=locked.name,
             description=locked.description,
-            expires_at=locked.expires_at,
+            expires_at=now + life if (life := life_of(locked)) else None,
             created_by=by,
             replaces=locked,
         )
@@ -103,9 +110,25 @@ def rotate(key: ApiKey, *, overlap: timedelta, by: User) -> tuple[ApiKey, str]:
     return made
 
 
+def life_of(key: ApiKey) -> timedelta | None:
+    """For how long it was made, and what a key in its place gets. None: it never ends."""
+    if key.expires_at is None:
+        return None
+    # In whole minutes: between the choice of an end and the making of the key a moment passed.
+    return timedelta(minutes=round((key.expires_at - key.created_at) / timedelta(minutes=1)))
+
+
 def revoke(key: ApiKey, *, by: User) -> None:
     """Ends a key at once, for good. Doing it twice changes nothing."""
     ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=timezone.now(), revoked_by=by)
+
+
+def _check_person(user: User, organization: Organization) -> None:
+    """A key of somebody whom no gateway lets in would look like one that works."""
+    if not user.is_active:
+        raise Refused(f"{user} cannot sign in any more, and a key of theirs would not work.")
+    if not Membership.objects.filter(user=user, organization=organization).exists():
+        raise Refused(f"{user} does not belong to {organization}.")
 
 
 def _make(key: ApiKey, deployments: Sequence[Deployment] | None) -> tuple[ApiKey, str]:

@@ -17,21 +17,27 @@ class KeyState:
     tone: Tone
     icon: str = ""
     works: bool = True
+    is_final: bool = False
+    """It will never work again."""
 
 
 ACTIVE = KeyState("Active", Tone.GOOD)
 ENDS_SOON = KeyState("Expires soon", Tone.WARN)
 REPLACED = KeyState("Replaced, still works", Tone.WARN)
-EXPIRED = KeyState("Expired", Tone.IDLE, "moon", works=False)
-REVOKED = KeyState("Revoked", Tone.IDLE, "circle-stop", works=False)
+SUSPENDED = KeyState("Suspended", Tone.WARN, "circle-pause", works=False)
+"""Its person was disabled or has left the organisation; it works again when they come back."""
+EXPIRED = KeyState("Expired", Tone.IDLE, "moon", works=False, is_final=True)
+REVOKED = KeyState("Revoked", Tone.IDLE, "circle-stop", works=False, is_final=True)
 
 
 def state_of(key: ApiKey, now: datetime) -> KeyState:
-    """`is_replaced` is an annotation of the queries that list keys."""
+    """`is_replaced` and `is_suspended` are annotations of the queries that list keys."""
     if key.revoked_at is not None:
         return REVOKED
     if key.expires_at is not None and key.expires_at <= now:
         return EXPIRED
+    if getattr(key, "is_suspended", False):
+        return SUSPENDED
     if getattr(key, "is_replaced", False):
         return REPLACED
     if key.expires_at is not None and key.expires_at <= now + SOON:

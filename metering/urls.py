@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from metering.views import keys, limits, usage
+from metering.views import keys, limits, new_keys, usage
+from metering.views.place import in_console, in_portal
 
 _KEYS = (
     ("", keys.listed, "list"),
-    ("new/", keys.create, "create"),
+    ("new/", new_keys.create, "create"),
     ("<int:number>/", keys.detail, "detail"),
-    ("<int:number>/rotate/", keys.rotate, "rotate"),
+    ("<int:number>/rotate/", new_keys.rotate, "rotate"),
     ("<int:number>/revoke/", keys.revoke, "revoke"),
 )
 
@@ -17,9 +18,6 @@ urlpatterns = [
     path("usage/", usage.overview, name="usage"),
     path("usage/correctness/", usage.correctness, name="usage_correctness"),
     # The same pages twice: for administrators in the console, for tenants in their portal.
-    *(path(f"keys/{rest}", keys.in_console(view), name=f"key_{name}") for rest, view, name in _KEYS),
-    *(
-        path(f"portal/keys/{rest}", keys.in_portal(view), name=f"portal_key_{name}")
-        for rest, view, name in _KEYS
-    ),
+    *(path(f"keys/{rest}", in_console(view), name=f"key_{name}") for rest, view, name in _KEYS),
+    *(path(f"portal/keys/{rest}", in_portal(view), name=f"portal_key_{name}") for rest, view, name in _KEYS),
 ]

@@ -8,7 +8,7 @@ from typing import Self
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from console.access import sees_platform
@@ -31,8 +31,15 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         return self.filter(own | Q(organization__in=owned))
 
     def live(self, now: datetime) -> Self:
-        """Neither revoked nor expired."""
-        return self.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now), revoked_at__isnull=True)
+        """Those that gateways take: neither revoked nor expired, of a person who may still act for the organisation."""
+        return self.with_owners().filter(
+            Q(expires_at__isnull=True) | Q(expires_at__gt=now), revoked_at__isnull=True, is_suspended=False
+        )
+
+    def with_owners(self) -> Self:
+        """`is_suspended`: the person was disabled, or has left the organisation."""
+        membership = Membership.objects.filter(user=OuterRef("user"), organization=OuterRef("organization"))
+        return self.annotate(is_suspended=Q(user__is_active=False) | ~Exists(membership))
 
 
 class ApiKey(models.Model):

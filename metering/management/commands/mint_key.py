@@ -34,7 +34,7 @@ class Command(BaseCommand):
             _, text = issuing.issue(
                 user=user,
                 organization=organization,
-                name=options["name"][:100],
+                name=options["name"],
                 expires_at=timezone.now() + life if life else None,
                 by=None,
             )
