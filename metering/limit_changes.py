@@ -25,6 +25,12 @@ def set_shadow(deployment: Deployment, shadow: bool) -> None:
     LimitMode.objects.update_or_create(deployment=deployment, defaults={"shadow": shadow})
 
 
+def exception_of(deployment: Deployment, organization: Organization) -> dict[LimitScope, Amounts]:
+    """The scopes in which this organisation has limits of its own."""
+    rows = LimitOverride.objects.filter(deployment=deployment, organization=organization)
+    return {LimitScope(row.scope): Amounts(row.requests_per_minute, row.tokens_per_minute) for row in rows}
+
+
 def set_exception(
     deployment: Deployment, organization: Organization, amounts: Mapping[LimitScope, Amounts]
 ) -> None:

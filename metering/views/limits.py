@@ -14,79 +14,99 @@ from console.access import Permission, can, requires
 from console.http import Request, page
 from console.models import Organization
 from deployments.models import Deployment
+from deployments.tenancy import open_to
 from deployments.views.frame import find, head
 from deployments.vocabulary import LimitScope
 from metering import limit_changes
-from metering.limit_forms import ExceptionForm
+from metering.limit_changes import Amounts
+from metering.limit_forms import ExceptionForm, OrganizationForm, in_words
 from metering.models import LimitMode, LimitOverride
 
 MOST_SHOWN = 500
+"""Organisations with limits of their own."""
+MOST_SUGGESTED = 900
+"""Organisations to choose from; any other can be typed."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.VIEW)
 def manage(request: Request, name: str) -> HttpResponse:
-    """GET shows; POST `do` = shadow, enforce, save or remove."""
+    """GET shows, with `?organization=` the form of its exception; POST `do` = shadow, enforce, save or remove."""
     deployment, standing, now = find(request, name)
     may_change = can(request.user, Permission.PRICES)
-    form = ExceptionForm()
-    status = 200
-    if request.method == "POST":
-        if not may_change:
-            raise PermissionDenied
-        answer = _change(request, deployment)
-        if not isinstance(answer, ExceptionForm):
-            return answer
-        form, status = answer, 422
+    if request.method == "POST" and not may_change:
+        raise PermissionDenied
+    if request.method == "POST" and request.POST.get("do") in _SIMPLE:
+        _SIMPLE[request.POST["do"]](request, deployment)
+        return redirect("deployment_limits", deployment.name)
+    general = _general(deployment)
+    editing: dict[str, Any] = {}
+    if may_change:
+        given = request.POST if request.method == "POST" else request.GET
+        choice = OrganizationForm(given if "organization" in given else None)
+        editing = {"choice": choice}
+        if choice.is_valid():
+            organization = choice.cleaned_data["organization"]
+            form = ExceptionForm(
+                general,
+                limit_changes.exception_of(deployment, organization),
+                request.POST if request.method == "POST" else None,
+            )
+            if request.method == "POST" and form.is_valid():
+                limit_changes.set_exception(deployment, organization, form.amounts())
+                messages.success(request, _effect(organization, form.amounts()))
+                return redirect("deployment_limits", deployment.name)
+            editing |= {
+                "form": form,
+                "organization": organization,
+                "is_shared": open_to(organization).filter(pk=deployment.pk).exists(),
+            }
+        else:
+            editing["suggested"] = Organization.objects.order_by("name")[:MOST_SUGGESTED]
     context = head(deployment, standing, "deployment_limits", now) | {
-        "general": _rows(deployment.spec.rate_limits.by_scope()),
+        "general": [(scope.label, general.get(scope, Amounts())) for scope in LimitScope],
         "exceptions": _exceptions(deployment),
         "is_shadow": LimitMode.objects.filter(deployment=deployment, shadow=True).exists(),
         "may_change": may_change,
-        "form": form,
+        **editing,
     }
-    return page(request, "metering/limits.html", context, status=status)
+    return page(request, "metering/limits.html", context, status=422 if request.method == "POST" else 200)
 
 
-def _change(request: Request, deployment: Deployment) -> HttpResponse | ExceptionForm:
-    """Does what was asked; the form, when there is something wrong with it."""
-    do = request.POST.get("do", "")
-    if do in ("shadow", "enforce"):
-        limit_changes.set_shadow(deployment, do == "shadow")
-        said = "are counted and refuse nobody" if do == "shadow" else "are enforced"
-        messages.success(request, f"The limits of {deployment.name} {said}.")
-    elif do == "remove":
-        organization = get_object_or_404(Organization, slug=request.POST.get("organization", ""))
-        limit_changes.remove_exception(deployment, organization)
-        messages.success(request, f"{organization} has the same limits as the others.")
-    else:
-        form = ExceptionForm(request.POST)
-        if not form.is_valid():
-            return form
-        organization = form.cleaned_data["organization"]
-        limit_changes.set_exception(deployment, organization, form.amounts())
-        messages.success(request, f"{organization} has limits of its own.")
-    return redirect("deployment_limits", deployment.name)
+def _shadow(request: Request, deployment: Deployment) -> None:
+    limit_changes.set_shadow(deployment, shadow=True)
+    messages.success(request, f"The limits of {deployment.name} are counted and refuse nobody.")
 
 
-def _rows(limits: dict[LimitScope, Any]) -> list[tuple[str, int | None, int | None]]:
-    return [
-        (
-            scope.label,
-            limits[scope].requests_per_minute if scope in limits else None,
-            limits[scope].tokens_per_minute if scope in limits else None,
-        )
-        for scope in LimitScope
-    ]
+def _enforce(request: Request, deployment: Deployment) -> None:
+    limit_changes.set_shadow(deployment, shadow=False)
+    messages.success(request, f"The limits of {deployment.name} are enforced.")
 
 
-def _exceptions(
-    deployment: Deployment,
-) -> list[tuple[Organization, list[tuple[str, int | None, int | None]]]]:
-    """By organisation: only the scopes that differ."""
-    found: dict[Organization, list[tuple[str, int | None, int | None]]] = {}
+def _remove(request: Request, deployment: Deployment) -> None:
+    organization = get_object_or_404(Organization, slug=request.POST.get("organization", ""))
+    limit_changes.remove_exception(deployment, organization)
+    messages.success(request, f"{organization} has the same limits as the others.")
+
+
+_SIMPLE = {"shadow": _shadow, "enforce": _enforce, "remove": _remove}
+
+
+def _general(deployment: Deployment) -> dict[LimitScope, Amounts]:
+    found = deployment.spec.rate_limits.by_scope()
+    return {scope: Amounts(each.requests_per_minute, each.tokens_per_minute) for scope, each in found.items()}
+
+
+def _effect(organization: Organization, amounts: dict[LimitScope, Amounts]) -> str:
+    parts = "; ".join(f"{scope.label.lower()}: {in_words(each)}" for scope, each in amounts.items())
+    return f"{organization} has limits of its own within a second. {parts[:1].upper()}{parts[1:]}."
+
+
+def _exceptions(deployment: Deployment) -> list[tuple[Organization, list[tuple[str, str]]]]:
+    """By organisation: only the scopes that differ, in words."""
+    found: dict[Organization, list[tuple[str, str]]] = {}
     overrides = LimitOverride.objects.filter(deployment=deployment).select_related("organization")
-    for each in overrides.order_by("organization__name", "scope")[:MOST_SHOWN]:
-        row = (LimitScope(each.scope).label, each.requests_per_minute, each.tokens_per_minute)
-        found.setdefault(each.organization, []).append(row)
-    return list(found.items())
+    for each in overrides.order_by("organization__name", "scope")[: MOST_SHOWN * len(LimitScope)]:
+        words = in_words(Amounts(each.requests_per_minute, each.tokens_per_minute))
+        found.setdefault(each.organization, []).append((LimitScope(each.scope).label, words))
+    return list(found.items())[:MOST_SHOWN]
