@@ -38,7 +38,7 @@ class KeyForm(forms.Form):
     reach = forms.ChoiceField(
         choices=[("all", "All shared models"), ("chosen", "Chosen models")],
         initial="all",
-        label="Models",
+        label="For which models",
         widget=ChoiceCards(
             facts={
                 "all": ["Everything shared with the organisation, now and later"],

@@ -43,7 +43,7 @@ def manage(request: Request, name: str) -> HttpResponse:
     editing: dict[str, Any] = {}
     if may_change:
         given = request.POST if request.method == "POST" else request.GET
-        choice = OrganizationForm(given if "organization" in given else None)
+        choice = OrganizationForm(given if "organization" in given or request.method == "POST" else None)
         editing = {"choice": choice}
         if choice.is_valid():
             organization = choice.cleaned_data["organization"]
@@ -98,15 +98,18 @@ def _general(deployment: Deployment) -> dict[LimitScope, Amounts]:
 
 
 def _effect(organization: Organization, amounts: dict[LimitScope, Amounts]) -> str:
-    parts = "; ".join(f"{scope.label.lower()}: {in_words(each)}" for scope, each in amounts.items())
-    return f"{organization} has limits of its own within a second. {parts[:1].upper()}{parts[1:]}."
+    parts = " ".join(f"{scope.label}: {in_words(each)}." for scope, each in amounts.items())
+    return f"{organization} has limits of its own within a second. {parts}"
 
 
 def _exceptions(deployment: Deployment) -> list[tuple[Organization, list[tuple[str, str]]]]:
     """By organisation: only the scopes that differ, in words."""
     found: dict[Organization, list[tuple[str, str]]] = {}
     overrides = LimitOverride.objects.filter(deployment=deployment).select_related("organization")
-    for each in overrides.order_by("organization__name", "scope")[: MOST_SHOWN * len(LimitScope)]:
+    rows = list(overrides.order_by("organization__name")[: MOST_SHOWN * len(LimitScope)])
+    for each in sorted(
+        rows, key=lambda row: (row.organization.name, list(LimitScope).index(LimitScope(row.scope)))
+    ):
         words = in_words(Amounts(each.requests_per_minute, each.tokens_per_minute))
         found.setdefault(each.organization, []).append((LimitScope(each.scope).label, words))
     return list(found.items())[:MOST_SHOWN]

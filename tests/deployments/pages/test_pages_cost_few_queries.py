@@ -18,7 +18,7 @@ BUDGETS = {
     "/deployments/d-0/metrics/": 5,
     "/deployments/d-0/sharing/": 6,
     "/deployments/d-0/yaml/": 5,
-    "/deployments/d-0/delete/": 5,
+    "/deployments/d-0/delete/": 7,
 }
 
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from console.access import Role
-from deployments.spec import Limit, RateLimits
+from console.models import Organization
+from deployments.models import Deployment
+from deployments.spec import Limit, RateLimits, SharingSpec
+from deployments.vocabulary import Sharing
 from metering.models import LimitMode, LimitOverride
 from tests.deployments.pages import world
 
@@ -44,6 +49,73 @@ def test_an_exception_is_made_changed_and_removed() -> None:
     assert not LimitOverride.objects.exists()
 
 
+def test_an_exception_is_changed_from_what_it_is() -> None:
+    client = world.signed_in(world.person())
+    client.post(PAGE, {"do": "save", "organization": "acme", "user_own": "on", "user_tokens": "900"})
+    assert f"{PAGE.rpartition('/')[2]}?organization=acme" in client.get(PAGE).content.decode()
+    form = client.get(f"{PAGE}?organization=acme").content.decode()
+    assert "Limits of Acme" in form
+    assert 'value="900"' in form
+    assert "Otherwise: 600 requests, 200,000 tokens per minute." in form
+    assert "Otherwise: no limit." in form
+
+
+def test_what_is_saved_is_said_in_words() -> None:
+    client = world.signed_in(world.person())
+    wish = {"organization": "acme", "organization_own": "on", "organization_requests": "5000"}
+    answer = client.post(PAGE, {"do": "save", **wish, "api_key_own": "on"}, follow=True)
+    said = answer.content.decode()
+    assert "Organisation: 5,000 requests, any number of tokens per minute. API key: no limit." in said
+
+
+@pytest.mark.parametrize("text", ["acme", "Acme", "ACME"])
+def test_an_organisation_is_found_by_its_name_or_slug(text: str) -> None:
+    client = world.signed_in(world.person())
+    assert "Limits of Acme" in client.get(PAGE, {"organization": text}).content.decode()
+    page = client.get(PAGE, {"organization": "nobody"}).content.decode()
+    assert "No organisation is called nobody." in page
+
+
+def test_a_name_that_two_have_asks_for_the_slug() -> None:
+    for slug in ("twin-1", "twin-2"):
+        Organization.objects.create(slug=slug, name="Twin")
+    client = world.signed_in(world.person())
+    assert (
+        "Several organisations are called Twin." in client.get(f"{PAGE}?organization=Twin").content.decode()
+    )
+    assert "Limits of Twin" in client.get(f"{PAGE}?organization=twin-2").content.decode()
+
+
+def test_it_says_when_the_organisation_cannot_use_the_deployment() -> None:
+    client = world.signed_in(world.person())
+    note = "It is not shared with this organisation"
+    assert note in client.get(f"{PAGE}?organization=acme").content.decode()
+    world.deployment("open", sharing=SharingSpec(Sharing.ALL))
+    assert note not in client.get("/deployments/open/limits/?organization=acme").content.decode()
+
+
+def test_a_viewer_is_offered_no_form() -> None:
+    viewer = world.signed_in(world.person("vic@example.com", Role.VIEWER))
+    page = viewer.get(f"{PAGE}?organization=acme").content.decode()
+    assert "Limits of Acme" not in page
+    assert "Save exception" not in page
+
+
+def test_the_page_costs_the_same_for_few_and_for_many_exceptions() -> None:
+    client, deployment, counts = world.signed_in(world.person()), Deployment.objects.get(), []
+    for more in (3, 200):
+        for number in range(more):
+            organization = world.organization(f"org-{more}-{number}")
+            LimitOverride.objects.create(
+                deployment=deployment, organization=organization, scope="user", tokens_per_minute=1
+            )
+        client.get(PAGE)
+        with CaptureQueriesContext(connection) as captured:
+            client.get(PAGE)
+        counts.append(len(captured))
+    assert counts[0] == counts[1] <= 8
+
+
 @pytest.mark.parametrize(
     "wish",
     [
@@ -53,6 +125,8 @@ def test_an_exception_is_made_changed_and_removed() -> None:
         {"organization": "acme", "user_own": "on", "user_tokens": "-5"},
         {"organization": "acme", "user_own": "on", "user_tokens": "1" * 30},
         {"organization": "acme", "user_own": "on", "user_tokens": "many"},
+        {"organization": "acme", "user_own": "on", "api_key_tokens": "9"},
+        {"user_own": "on", "user_tokens": "9"},
     ],
 )
 def test_what_makes_no_sense_is_refused_beside_its_field(wish: dict[str, str]) -> None:
