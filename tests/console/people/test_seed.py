@@ -14,6 +14,7 @@ from pytest_django import Settings
 from console.access import Permission, can, sees_platform
 from console.models import Membership, Organization, User
 from deployments.models import CatalogModel, Cluster, Deployment, Endpoint, Provider, Revision, Share
+from metering import keys
 from tests.deployments.clusters.conftest import kubeconfig
 
 pytestmark = pytest.mark.django_db
@@ -134,3 +135,10 @@ def test_without_a_sandbox_there_is_nothing_to_deploy_to() -> None:
     assert CatalogModel.objects.exists()
     assert not Cluster.objects.exists()
     assert not Deployment.objects.exists()
+
+
+def test_an_example_person_can_have_a_key_at_once(sandbox: Path) -> None:
+    seed()
+    output = StringIO()
+    call_command("mint_key", "bob@acme.example", "--name", "x", stdout=output)
+    assert keys.is_whole(output.getvalue().strip())

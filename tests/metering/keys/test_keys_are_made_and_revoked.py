@@ -223,5 +223,7 @@ def test_the_command_prints_the_key_and_nothing_else(bob: User) -> None:
     call_command("mint_key", "bob@acme.example", "--name=ci", "--organization=globex", stdout=StringIO())
     with pytest.raises(CommandError, match="nobody"):
         call_command("mint_key", "no@one.example", "--name=ci")
+    with pytest.raises(CommandError, match="a name of at most 100"):
+        call_command("mint_key", "bob@acme.example", "--name= ", "--organization=acme")
     with pytest.raises(CommandError, match="is no duration"):
         call_command("mint_key", "bob@acme.example", "--name=ci", "--expires=soon")
