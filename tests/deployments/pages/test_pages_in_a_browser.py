@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from time import monotonic, sleep
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
@@ -15,6 +13,7 @@ from deployments.facts import ClusterFacts, GpuNode
 from deployments.models import Cluster, Deployment, Transition
 from deployments.spec import Autoscaling
 from deployments.vocabulary import DesiredState, Phase, ScalingMetric, Sharing
+from tests.browser import wait_for_the_last_answer
 from tests.deployments.pages import world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -136,19 +135,6 @@ def browse(live_server, browser: Browser, several: None) -> Iterator[Callable[..
         context.close()
     wait_for_the_last_answer()
     assert said == []
-
-
-def wait_for_the_last_answer() -> None:
-    """A poll that was under way when its page closed still holds the database, which is about to be emptied."""
-    deadline = monotonic() + 20
-    with connection.cursor() as cursor:
-        while monotonic() < deadline:
-            cursor.execute(
-                "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-            if cursor.fetchone() is None:
-                return
-            sleep(0.05)
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1280), ("light", 390)])

@@ -19,8 +19,8 @@ from deployments.vocabulary import LimitScope, Sharing
 from metering import issuing, limit_changes
 from metering.limit_changes import Amounts
 from metering.models import ApiKey
+from tests.browser import wait_for_the_last_answer
 from tests.deployments.pages import world
-from tests.deployments.pages.test_pages_in_a_browser import wait_for_the_last_answer
 from tests.metering.keys.people import owner
 
 pytestmark = pytest.mark.django_db(transaction=True)
