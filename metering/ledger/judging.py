@@ -10,6 +10,7 @@ from metering.events import Event, decode
 #: How late an event may come, and how far ahead a gateway's clock may be.
 OLDEST, NEWEST = timedelta(days=35), timedelta(minutes=5)
 MOST_TOKENS = 10**9
+_LONGEST_GATEWAY = 64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -20,6 +21,15 @@ class Entry(NamedTuple):
     payload: bytes
 
 
+class Good(NamedTuple):
+    """What can be taken in, as far as it can be told without the database."""
+
+    entry: str
+    """The event's id."""
+    event: Event
+    payload: bytes
+
+
 class Reject(NamedTuple):
     """What cannot be taken in, and why."""
 
@@ -27,15 +37,20 @@ class Reject(NamedTuple):
     """The event's id, or the entry's where the event cannot be read."""
     reason: str
     payload: bytes
+    gateway: str = ""
 
 
-def judge(entry: Entry, now: datetime) -> Event | Reject:
+def judge(entry: Entry, now: datetime) -> Good | Reject:
     try:
         event = decode(entry.payload)
     except ValueError as error:
-        return Reject(entry.id, f"This is no event: {error}"[:300], entry.payload)
+        return Reject(entry.id, _storable(f"This is no event: {error}", 300), entry.payload)
     reason = _wrong(event, now)
-    return Reject(event.id[:40], reason, entry.payload) if reason else event
+    if reason:
+        return Reject(
+            _storable(event.id, 40), reason, entry.payload, _storable(event.gateway, _LONGEST_GATEWAY)
+        )
+    return Good(event.id, event, entry.payload)
 
 
 def moment(microseconds: int) -> datetime:
@@ -61,8 +76,12 @@ def _wrong(event: Event, now: datetime) -> str:
         return "A number of tokens is impossible."
     if event.cached_tokens > event.input_tokens:
         return "More tokens of the input were cached than there are."
-    if not (0 < len(event.deployment) <= 48 and len(event.model) <= 63):
-        return "The name of the deployment or the model is impossible."
+    if not (
+        0 < len(event.deployment) <= 48 and len(event.model) <= 63 and len(event.gateway) <= _LONGEST_GATEWAY
+    ):
+        return "The name of the deployment, the model or the gateway is impossible."
+    if "\0" in event.deployment + event.model + event.gateway:
+        return "The name of the deployment, the model or the gateway is impossible."
     if not all(
         0 < number < 2**63
         for number in (event.deployment_id, event.organization_id, event.user_id, event.api_key_id)
@@ -71,3 +90,8 @@ def _wrong(event: Event, now: datetime) -> str:
     if not 0 <= event.revision < 2**31 or not 0 <= (event.itl_us or 0) < 2**62:
         return "A figure is impossible."
     return ""
+
+
+def _storable(text: str, longest: int) -> str:
+    """PostgreSQL stores no NUL."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")[:longest]
