@@ -41,7 +41,7 @@ class Taken(NamedTuple):
 
 def take(entries: Sequence[Entry], now: datetime) -> Taken:
     """Takes a batch in. Raises what the database raises when it is away; then nothing of it is taken."""
-    judged = [judge(entry, now) for entry in entries]
+    judged = judge(entries, now)
     try:
         return _take(judged)
     except (DataError, IntegrityError):

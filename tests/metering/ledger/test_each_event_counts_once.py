@@ -19,7 +19,7 @@ from metering.ledger.intake import Taken
 from metering.models import ApiKey, UsageEvent, UsageHour, UsageReject
 from metering.pricing import Rates, amount
 from metering.vocabulary import RequestStatus
-from tests.metering.ledger.conftest import Place, entries, price_from
+from tests.metering.ledger.conftest import Place, entries, micro, price_from
 
 pytestmark = pytest.mark.django_db
 
@@ -145,6 +145,7 @@ def test_what_cannot_be_taken_in_is_listed_with_the_reason(place: Place) -> None
     bad = {
         "more than 35 days ago": place.event(now - timedelta(days=36)),
         "in the future": place.event(now + timedelta(hours=1)),
+        "is in the future": place.event(ended=micro(now + timedelta(hours=1))),
         "API key does not exist": place.event(api_key_id=10**6),
         "organisation does not exist": place.event(organization_id=10**6),
         "user does not exist": place.event(user_id=10**6),

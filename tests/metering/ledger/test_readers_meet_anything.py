@@ -48,6 +48,7 @@ def is_empty(valkey: redis.Redis) -> bool:
         {"started": 2**63 - 1, "ended": 2**63 - 1},
         {"started": -(2**63)},
         {"first": -1},
+        {"first": 0},
         {"ended": 2**63 - 1},
     ],
 )
