@@ -50,7 +50,7 @@ def rejected(now: datetime) -> Finding:
     whole = UsageReject.objects.count()
     recent = UsageReject.objects.filter(at__gte=now - LOOK_BACK)
     reasons = [
-        (reason, f"{count:,}")
+        (reason.rstrip("."), f"{count:,}")
         for reason, count in recent.order_by()
         .values_list("reason")
         .annotate(count=Count("id"))

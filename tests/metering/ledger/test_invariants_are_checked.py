@@ -246,3 +246,19 @@ def test_the_page_shows_all_of_it_with_a_fixed_number_of_queries(place: Place) -
     assert answer.status_code == 200
     assert "Events and hours" in answer.content.decode()
     assert counts[0] == counts[1]
+
+
+def test_the_page_and_the_command_list_what_could_not_be_taken_in(place: Place) -> None:
+    event = place.event(output_tokens=-1, model="strange")
+    intake.take(entries(b"\xc1nonsense", event), timezone.now())
+    text = (
+        world.signed_in(world.person("bill@example.com", Role.BILLING))
+        .get("/usage/correctness/")
+        .content.decode()
+    )
+    assert event.id in text
+    assert "A number of tokens is impossible." in text
+    out = StringIO()
+    call_command("check_ledger", "--rejects", stdout=out)
+    assert '"strange"' in out.getvalue()
+    assert b"\xc1nonsense".hex() in out.getvalue()
