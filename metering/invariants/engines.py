@@ -17,7 +17,9 @@ def compared() -> Finding:
         cursor.execute(_COMPARED)
         replicas, counted, booked = cursor.fetchone()
     if not replicas:
-        return holds(title, "Not comparable: no replica can be reached by itself, only through a host name.")
+        return holds(
+            title, "Not comparable: no replica has been reached by itself, only through a host name."
+        )
     if not counted and not booked:
         return holds(title, "The engines have counted no tokens since they were first looked at.")
     drift = (booked - counted) / counted if counted else 1.0
