@@ -96,6 +96,15 @@ _database_options = DATABASES["default"].setdefault("OPTIONS", {})
 _database_options.setdefault(
     "options", "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
 )
+# Without these, a server that is gone without a word is waited for until TCP gives up, which takes up to two hours.
+for _name, _value in {
+    "connect_timeout": 5,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # milliseconds
+}.items():
+    _database_options.setdefault(_name, _value)
 if env.bool("DATABASE_POOL", default=True):
     _database_options["pool"] = {
         "min_size": 1,

@@ -1,12 +1,13 @@
-"""Lines of invoices: what an organisation owes for a month, by deployment and price. Read from whole hours."""
+"""Lines of invoices: what an organisation owes for a month (UTC), by deployment and price. Read from whole hours."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 from django.db.models import Sum
+from django.db.models.functions import TruncMonth
 
 from metering.models import UsageHour
 from metering.pricing import line
@@ -15,6 +16,7 @@ from metering.pricing import line
 class Line(NamedTuple):
     """One line. `amount` is rounded, once; `exact` is not."""
 
+    month: datetime
     organization_id: int
     currency: str
     deployment_id: int
@@ -31,14 +33,19 @@ class Line(NamedTuple):
         return line(self.exact, self.currency)
 
 
-def lines(begin: datetime, end: datetime) -> list[Line]:
+_OF = ("month", "organization_id", "currency", "deployment_id", "deployment", "price_id")
+
+
+def lines(begin: datetime, end: datetime | None = None) -> list[Line]:
     """All lines of the hours from `begin` up to `end`; those without a price have no currency and no amount."""
+    hours = UsageHour.objects.filter(hour__gte=begin)
+    if end is not None:
+        hours = hours.filter(hour__lt=end)
+    figures = map(Sum, ("requests", "input_tokens", "cached_tokens", "output_tokens", "amount"))
     rows = (
-        UsageHour.objects.filter(hour__gte=begin, hour__lt=end)
-        .values_list("organization_id", "currency", "deployment_id", "deployment", "price_id")
-        .annotate(
-            Sum("requests"), Sum("input_tokens"), Sum("cached_tokens"), Sum("output_tokens"), Sum("amount")
-        )
-        .order_by("organization_id", "currency", "deployment", "deployment_id", "price_id")
+        hours.annotate(month=TruncMonth("hour", tzinfo=UTC))
+        .values_list(*_OF)
+        .annotate(*figures)
+        .order_by(*_OF)
     )
     return [Line(*row) for row in rows]

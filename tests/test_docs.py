@@ -30,6 +30,7 @@ COMMANDS = {
     "mint_key": "metering",
     "record_usage": "metering",
     "check_ledger": "metering",
+    "correct_usage": "metering",
 }
 
 

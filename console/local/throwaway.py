@@ -19,13 +19,16 @@ _PATIENCE: Final = 60.0
 _TICK: Final = 0.02
 
 
-def start(family: Family) -> dict[str, str]:
-    """Starts a PostgreSQL and a Valkey that live as long as `family`; returns DATABASE_URL and REDIS_URL."""
+def start(family: Family, *, durable: bool = False) -> dict[str, str]:
+    """Starts a PostgreSQL and a Valkey that live as long as `family`; returns DATABASE_URL and REDIS_URL.
+
+    `durable`: a commit of PostgreSQL reaches the disk, and costs what it costs in production.
+    """
     folder = Path(tempfile.mkdtemp(prefix="slipway-"))
     family.remove_at_end(folder)
     sockets = socket_folder(folder / "run")
     family.remove_at_end(sockets)
-    postgres = Postgres(folder / "postgres", sockets, durable=False)
+    postgres = Postgres(folder / "postgres", sockets, durable=durable)
     valkey = Valkey(folder / "valkey", sockets, keep=False)
     started = [_start(family, service, folder) for service in (valkey.service(), postgres.service())]
     deadline = time.monotonic() + _PATIENCE

@@ -57,7 +57,7 @@ def create(
             raise InvalidDocument([name_taken(spec.name)]) from None
         chosen = strategy.choose(spec, None, facts_of(endpoint), running=False)
         _save_revision(deployment, 1, spec, secrets or {}, author, note, chosen, model.source)
-        save_terms(deployment, spec, now)
+        save_terms(deployment, spec)
         save_shares(deployment, spec.sharing.mode, organizations)
         Observation.objects.create(
             deployment=deployment, phase_since=now, revision=1, wanted=spec.pods_at_least
@@ -129,7 +129,7 @@ def revise(
                 present=RolloutStrategy(current.strategy),
             )
             _save_revision(locked, current.number + 1, spec, values, author, note, chosen, source)
-            save_terms(locked, spec, now)
+            save_terms(locked, spec)
             save_shares(locked, spec.sharing.mode, organizations)
             queue(locked, author, now)
         _becomes(draft, locked)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
+
+from django.db.models import DateTimeField, Func
 
 from console.models import Organization
 from deployments.models import Deployment, Price, RateLimit, Share
@@ -12,7 +13,7 @@ from deployments.spec import DeploymentSpec, Limit, Pricing
 from deployments.vocabulary import LimitScope, Sharing
 
 
-def save_terms(deployment: Deployment, spec: DeploymentSpec, now: datetime) -> None:
+def save_terms(deployment: Deployment, spec: DeploymentSpec) -> None:
     """Limits as they are now; a price row only when the price is another one than before."""
     limits = spec.rate_limits.by_scope()
     deployment.rate_limits.exclude(scope__in=[*limits]).delete()
@@ -22,11 +23,15 @@ def save_terms(deployment: Deployment, spec: DeploymentSpec, now: datetime) -> N
         unique_fields=["deployment", "scope"],
         update_fields=["tokens_per_minute", "requests_per_minute"],
     )
-    _save_price(deployment, spec.pricing, now)
+    _save_price(deployment, spec.pricing)
 
 
-def _save_price(deployment: Deployment, pricing: Pricing | None, now: datetime) -> None:
-    """A row for every change, also for the end of a price; none for what holds already."""
+def _save_price(deployment: Deployment, pricing: Pricing | None) -> None:
+    """A row for every change, also for the end of a price; none for what holds already.
+
+    It begins when the database writes it, after waiting for batches that the ledger is pricing at this moment: so no
+    request that begins later can have been recorded with the price of before.
+    """
     last = deployment.prices.first()
     before = _amounts(last) if last else None
     if pricing is None:
@@ -36,7 +41,11 @@ def _save_price(deployment: Deployment, pricing: Pricing | None, now: datetime) 
     else:
         after = _amounts(pricing)
     if after != before:
-        Price.objects.create(deployment=deployment, effective_from=now, **after._asdict())
+        Price.objects.create(deployment=deployment, effective_from=_CLOCK, **after._asdict())
+
+
+#: Read when the row is written; now() would be the beginning of the transaction.
+_CLOCK = Func(function="clock_timestamp", output_field=DateTimeField())
 
 
 class _Amounts(NamedTuple):

@@ -1,13 +1,14 @@
 """Takes a batch of events in: all of it, or nothing, in one transaction.
 
-1. COPY into a table of this connection.
-2. What names an organisation, a person or a key that does not exist is put aside with the reason.
-3. The others are priced with the price that was in force when they began, and inserted; an event that is there already
+1. No price is made meanwhile, so that the newest one is known of everything that began before now.
+2. COPY into a table of this connection, also of what cannot be taken in, with the reason.
+3. What names an organisation, a person or a key that does not exist is put aside as well.
+4. The others are priced with the price that was in force when they began, and inserted; an event that is there already
    changes nothing, however often and however late it comes.
-4. The hours get the sums of what is really new, and keys the time of their last use.
+5. The hours get the sums of what is really new, keys the time of their last use, and gateways the number of what came.
 
 The statement that does it is one, so that the sums can be of nothing else than the rows. Money is multiplied and never
-divided: a product of numerics is exact.
+divided: a product of numerics is exact. Rows are written in one order, so that two ledgers do not wait for each other.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 
 from metering.events import Event
 from metering.ledger import partitions
-from metering.ledger.judging import Entry, Reject, judge, moment
+from metering.ledger.judging import Entry, Good, Reject, judge, moment
 
 _LONGEST_PAYLOAD = 8192
 
@@ -30,7 +31,7 @@ class Taken(NamedTuple):
 
     recorded: int = 0
     known: int = 0
-    """Events that were there already."""
+    """What was there already, recorded or rejected."""
     rejected: int = 0
 
     def __add__(self, other: object) -> Taken:  # type: ignore[override]
@@ -40,49 +41,49 @@ class Taken(NamedTuple):
 
 def take(entries: Sequence[Entry], now: datetime) -> Taken:
     """Takes a batch in. Raises what the database raises when it is away; then nothing of it is taken."""
+    judged = judge(entries, now)
     try:
-        return _take_judged(entries, now)
+        return _take(judged)
     except (DataError, IntegrityError):
         partitions.forget()  # perhaps one is gone that was there
-    return _take_apart(entries, now)
+    return _take_apart(judged)
 
 
-def _take_apart(entries: Sequence[Entry], now: datetime) -> Taken:
+def _take_apart(judged: Sequence[Good | Reject]) -> Taken:
     """One of them cannot be stored, which no check has foreseen: the others are not to wait for it."""
     try:
-        return _take_judged(entries, now)
+        return _take(judged)
     except (DataError, IntegrityError) as error:
-        if len(entries) > 1:
-            middle = len(entries) // 2
-            return _take_apart(entries[:middle], now) + _take_apart(entries[middle:], now)
+        if len(judged) > 1:
+            middle = len(judged) // 2
+            return _take_apart(judged[:middle]) + _take_apart(judged[middle:])
         reason = f"The database refuses it: {type(error).__name__}."
-        return _take([], [Reject(entries[0].id, reason, entries[0].payload)])
+        return _take([Reject(judged[0].entry, reason, judged[0].payload)])
 
 
-def _take_judged(entries: Sequence[Entry], now: datetime) -> Taken:
-    judged = [(entry, judge(entry, now)) for entry in entries]
-    events = [(entry, found) for entry, found in judged if isinstance(found, Event)]
-    rejects = [found for _, found in judged if isinstance(found, Reject)]
-    partitions.ensure(moment(event.started) for _, event in events)
-    return _take(events, rejects)
-
-
-def _take(events: Sequence[tuple[Entry, Event]], rejects: Iterable[Reject]) -> Taken:
+def _take(judged: Sequence[Good | Reject]) -> Taken:
+    partitions.ensure(moment(each.event.started) for each in judged if isinstance(each, Good))
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_INCOMING)
-        with cursor.copy(_COPY) as copy:
-            for entry, event in events:
-                copy.write_row((*_row(event), entry.payload))
+        cursor.execute(_BEGIN)
+        # Django translates the errors of statements, not those of COPY.
+        with connection.wrap_database_errors, cursor.copy(_COPY) as copy:
+            for row in _rows(judged):
+                copy.write_row(row)
         cursor.execute(_RECORD)
-        recorded, unknown = cursor.fetchone()
-        rejected = unknown
-        for reject in rejects:
-            cursor.execute(_REJECT, [reject.entry, reject.reason, reject.payload[:_LONGEST_PAYLOAD]])
-            rejected += cursor.rowcount
-    return Taken(recorded, len(events) - recorded - unknown, rejected)
+        recorded, rejected = cursor.fetchone()
+    return Taken(recorded, len(judged) - recorded - rejected, rejected)
 
 
-def _row(event: Event) -> tuple[object, ...]:
+def _rows(judged: Iterable[Good | Reject]) -> Iterable[tuple[object, ...]]:
+    for each in judged:
+        payload = each.payload[:_LONGEST_PAYLOAD]
+        if isinstance(each, Good):
+            yield each.entry, None, each.event.gateway, payload, *_figures(each.event)
+        else:
+            yield each.entry, each.reason, each.gateway, payload, *_NO_FIGURES
+
+
+def _figures(event: Event) -> tuple[object, ...]:
     return (
         event.id,
         event.started,
@@ -104,11 +105,16 @@ def _row(event: Event) -> tuple[object, ...]:
     )
 
 
-_INCOMING = """
+_NO_FIGURES = (None,) * 17
+
+#: SHARE waits for a price that is being made, and lets other ledgers work.
+_BEGIN = """
+LOCK TABLE deployments_price IN SHARE MODE;
 CREATE TEMPORARY TABLE IF NOT EXISTS incoming (
+    entry text, wrong text, gateway text, payload bytea,
     id uuid, started bigint, first bigint, ended bigint, deployment_id bigint, deployment text, revision integer,
     model text, organization_id bigint, user_id bigint, api_key_id bigint, status text, input_tokens bigint,
-    cached_tokens bigint, output_tokens bigint, is_estimated boolean, itl_us bigint, payload bytea
+    cached_tokens bigint, output_tokens bigint, is_estimated boolean, itl_us bigint
 ) ON COMMIT DELETE ROWS;
 TRUNCATE incoming
 """
@@ -117,6 +123,7 @@ _RECORD = """
 WITH judged AS (
     SELECT incoming.*, 'epoch'::timestamptz + started * interval '1 microsecond' AS started_at,
            CASE
+               WHEN wrong IS NOT NULL THEN wrong
                WHEN organization.id IS NULL THEN 'The organisation does not exist.'
                WHEN person.id IS NULL THEN 'The user does not exist.'
                WHEN api_key.id IS NULL THEN 'The API key does not exist.'
@@ -127,8 +134,9 @@ WITH judged AS (
     LEFT JOIN metering_apikey AS api_key ON api_key.id = api_key_id
 ), refused AS (
     INSERT INTO metering_usagereject (at, entry, reason, payload)
-    SELECT now(), replace(id::text, '-', ''), reason, payload FROM judged WHERE reason IS NOT NULL
+    SELECT now(), entry, reason, payload FROM judged WHERE reason IS NOT NULL ORDER BY entry
     ON CONFLICT (entry) DO NOTHING
+    RETURNING entry
 ), fresh AS (
     INSERT INTO metering_usageevent (
         id, kind, note, started_at, first_at, ended_at, deployment_id, deployment, revision, model, organization_id,
@@ -158,6 +166,7 @@ WITH judged AS (
         LIMIT 1
     ) AS price ON price.input IS NOT NULL
     WHERE reason IS NULL
+    ORDER BY started_at, judged.id
     ON CONFLICT DO NOTHING
     RETURNING *
 ), hours AS (
@@ -171,7 +180,6 @@ WITH judged AS (
            sum(output_tokens), coalesce(sum(amount), 0)
     FROM fresh
     GROUP BY 1, deployment_id, organization_id, user_id, api_key_id, price, status
-    -- In one order, so that two ledgers do not wait for each other.
     ORDER BY 1, deployment_id, organization_id, user_id, api_key_id, price, status
     ON CONFLICT (hour, deployment_id, organization_id, user_id, api_key_id, price_id, status) DO UPDATE SET
         requests = old.requests + excluded.requests,
@@ -186,10 +194,14 @@ WITH judged AS (
     FROM (SELECT api_key_id, max(started_at) AS at FROM fresh GROUP BY 1 ORDER BY 1) AS newest
     WHERE api_key.id = newest.api_key_id
       AND (api_key.last_used_at IS NULL OR api_key.last_used_at < newest.at)
+), tallied AS (
+    INSERT INTO metering_gatewaytally AS old (gateway, events)
+    SELECT gateway, count(DISTINCT entry) FROM judged
+    WHERE gateway <> '' AND entry IN (
+        SELECT replace(id::text, '-', '') FROM fresh UNION ALL SELECT entry FROM refused
+    )
+    GROUP BY gateway ORDER BY gateway
+    ON CONFLICT (gateway) DO UPDATE SET events = old.events + excluded.events
 )
-SELECT (SELECT count(*) FROM fresh), (SELECT count(*) FROM judged WHERE reason IS NOT NULL)
-"""
-_REJECT = """
-INSERT INTO metering_usagereject (at, entry, reason, payload) VALUES (now(), %s, %s, %s)
-ON CONFLICT (entry) DO NOTHING
+SELECT (SELECT count(*) FROM fresh), (SELECT count(*) FROM refused)
 """

@@ -31,6 +31,10 @@ CLAIM_EVERY = 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 LAST_BATCH_KEY = "slipway:ledger:last"
 """Unix time of the last batch that was committed."""
+_BEGINNING = b"0-0"
+
+#: An entry's place in the stream, and its fields; none when it was deleted meanwhile, because it was taken in.
+_Found = tuple[bytes, dict[bytes, bytes]]
 
 
 class Ledger:
@@ -43,6 +47,7 @@ class Ledger:
         self._name = f"ledger-{secrets.token_hex(4)}"
         self._abandoned = abandoned_ms
         self._claimed_at = 0.0
+        self._claim_from = _BEGINNING
         self._has_pending = False
         """Entries were read and could not be taken in: they come before new ones."""
         self.is_stopping = False
@@ -75,19 +80,21 @@ class Ledger:
 
     def step(self) -> Taken:
         """One batch: read, taken in, confirmed."""
-        entries = self._read()
-        if not entries:
+        found = self._read()
+        if not found:
             return Taken()
-        taken = intake.take(entries, timezone.now())
-        ids = [entry.id for entry in entries]
+        taken = intake.take([_entry(id, fields) for id, fields in found if fields], timezone.now())
+        ids = [id for id, _ in found]
         with self._client.pipeline(transaction=True) as pipeline:
             pipeline.xack(STREAM, GROUP, *ids)
             pipeline.xdel(STREAM, *ids)
             pipeline.set(LAST_BATCH_KEY, int(time.time()))
             pipeline.execute()
+        if taken.rejected:
+            logger.warning("ledger rejected %d events: look at Usage, Correctness", taken.rejected)
         return taken
 
-    def _read(self) -> list[Entry]:
+    def _read(self) -> list[_Found]:
         try:
             if self._has_pending:
                 found = self._group_read("0", block=None)
@@ -107,23 +114,23 @@ class Ledger:
                 self._client.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
             return []
 
-    def _group_read(self, position: str, block: int | None) -> list[Entry]:
+    def _group_read(self, position: str, block: int | None) -> list[_Found]:
         answer: Any = self._client.xreadgroup(
             GROUP, self._name, {STREAM: position}, count=MOST_AT_ONCE, block=block
         )
-        return _entries(answer[0][1]) if answer else []
+        return answer[0][1] if answer else []
 
-    def _claim(self) -> list[Entry]:
-        answer: Any = self._client.xautoclaim(
-            STREAM, GROUP, self._name, min_idle_time=self._abandoned, count=MOST_AT_ONCE
-        )
-        return _entries(answer[1])
+    def _claim(self) -> list[_Found]:
+        """What a silent reader has left; a part of it, and nothing once all of it was looked through."""
+        while True:
+            answer: Any = self._client.xautoclaim(
+                STREAM, GROUP, self._name, self._abandoned, self._claim_from, count=MOST_AT_ONCE
+            )
+            self._claim_from, found = answer[0], answer[1]
+            if found or self._claim_from == _BEGINNING:
+                return found
 
 
-def _entries(found: list[Any]) -> list[Entry]:
-    """An entry that was deleted meanwhile has no fields any more; it was taken in."""
-    return [
-        Entry(id.decode(), fields[FIELD.encode()])
-        for id, fields in found
-        if fields and FIELD.encode() in fields
-    ]
+def _entry(id: bytes, fields: dict[bytes, bytes]) -> Entry:
+    """What has no such field is nothing that a gateway wrote; it is judged like everything else."""
+    return Entry(id.decode(), fields.get(FIELD.encode(), b""))

@@ -2,7 +2,17 @@
 
 from metering.models.api_key import ApiKey
 from metering.models.engine_counter import EngineCounter
-from metering.models.limits import LimitMode, LimitOverride
-from metering.models.usage import UsageEvent, UsageHour, UsageReject
+from metering.models.limits import LimitChange, LimitMode, LimitOverride
+from metering.models.usage import GatewayTally, UsageEvent, UsageHour, UsageReject
 
-__all__ = ["ApiKey", "EngineCounter", "LimitMode", "LimitOverride", "UsageEvent", "UsageHour", "UsageReject"]
+__all__ = [
+    "ApiKey",
+    "EngineCounter",
+    "GatewayTally",
+    "LimitChange",
+    "LimitMode",
+    "LimitOverride",
+    "UsageEvent",
+    "UsageHour",
+    "UsageReject",
+]

@@ -45,3 +45,17 @@ class LimitMode(models.Model):
 
     def __str__(self) -> str:
         return f"{self.deployment}: {'shadow' if self.shadow else 'enforced'}"
+
+
+class LimitChange(models.Model):
+    """When the limits of a deployment, or how they are meant, last changed. Written by the database, whoever changes
+    them: what was admitted before is not to be judged by what holds now."""
+
+    deployment_id = models.BigIntegerField(primary_key=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.deployment_id} at {self.at:%Y-%m-%d %H:%M}"

@@ -71,6 +71,9 @@ class UsageEvent(Usage):
         indexes = [
             models.Index(fields=["organization_id", "started_at"], name="usage_of_organization"),
             models.Index(fields=["deployment_id", "started_at"], name="usage_of_deployment"),
+            models.Index(
+                fields=["corrects"], condition=models.Q(corrects__isnull=False), name="usage_corrections"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -129,3 +132,17 @@ class UsageReject(models.Model):
 
     def __str__(self) -> str:
         return f"{self.entry}: {self.reason}"
+
+
+class GatewayTally(models.Model):
+    """How many events of a gateway the ledger has, recorded or rejected: to be held against what it says itself."""
+
+    gateway = models.CharField(max_length=64, primary_key=True)
+    events = models.BigIntegerField()
+    since = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.gateway}: {self.events}"

@@ -15,7 +15,7 @@ from tests.servers import SETTINGS
 def main(wanted: list[str]) -> None:
     """All measurements, or those whose module's name contains one of the words."""
     with Family() as family:
-        os.environ.update({**SETTINGS, **throwaway.start(family)})
+        os.environ.update({**SETTINGS, **throwaway.start(family, durable=True)})
         import django
 
         django.setup()

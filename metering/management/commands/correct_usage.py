@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from console.models import User
 from metering.corrections import CannotCorrect, Change, correct
+from metering.pricing import in_full
 
 
 class Command(BaseCommand):
@@ -32,7 +33,7 @@ class Command(BaseCommand):
             entry = correct(options["event"], change, reason=options["reason"], by=by, now=timezone.now())
         except CannotCorrect as refused:
             raise CommandError(str(refused)) from None
-        amount = "unpriced" if entry.amount is None else f"{entry.amount:f} {entry.currency}"
+        amount = "unpriced" if entry.amount is None else f"{in_full(entry.amount)} {entry.currency}"
         self.stdout.write(f"{entry.id}: {amount}")
 
 

@@ -17,6 +17,7 @@ from django.db import connection
 from django.db.models import Count, Sum
 from django.utils import timezone
 
+from metering import invariants
 from metering.events import FIELD, GROUP, STREAM, encode
 from metering.models import UsageEvent, UsageHour
 from tests.faults.postgres import database_url, socket_path
@@ -188,3 +189,32 @@ def test_events_wait_while_postgres_is_read_only(
             )
     truth.wait()
     truth.check()
+
+
+def test_connections_that_are_cut_in_the_middle_of_a_batch_cost_nothing(
+    truth: Truth, readers: Callable[..., Reader]
+) -> None:
+    """E6: Postgres ends every other connection, again and again, whatever it is doing."""
+    for _ in range(2):
+        readers()
+    for _ in range(25):
+        truth.send(100)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        time.sleep(0.02)
+    truth.wait()
+    truth.check()
+
+
+def test_a_check_under_load_accuses_nobody(truth: Truth, readers: Callable[..., Reader]) -> None:
+    """All of it is seen at one moment: what comes in meanwhile is no difference."""
+    for _ in range(2):
+        readers()
+    for _ in range(30):
+        truth.send(100)
+        assert [finding for finding in invariants.check(timezone.now()) if finding.is_broken] == []
+    truth.wait()
+    assert 0 < UsageEvent.objects.count() == truth.requests

@@ -9,6 +9,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models import Sum
 from django.utils import timezone
 
 from metering import invariants
@@ -51,6 +52,26 @@ def test_together_they_never_go_below_nothing(request_id: uuid.UUID) -> None:
         correct(request_id, Change(input=-60), reason="b", by=None, now=now)
     correct(request_id, Change(input=-40), reason="c", by=None, now=now)
     assert UsageEvent.objects.filter(kind=EntryKind.CORRECTION).count() == 2
+
+
+def test_the_same_correction_is_one_however_often_it_is_asked_for(request_id: uuid.UUID) -> None:
+    now = timezone.now()
+    first = correct(request_id, Change(input=-60), reason="Asked twice", by=None, now=now)
+    again = correct(
+        request_id, Change(input=-60), reason=" Asked twice ", by=None, now=now + timedelta(minutes=1)
+    )
+    assert again.id == first.id
+    other = correct(request_id, Change(input=-40), reason="Asked twice", by=None, now=now)
+    assert other.id != first.id
+    assert UsageEvent.objects.filter(kind=EntryKind.CORRECTION).count() == 2
+    assert UsageHour.objects.aggregate(sum=Sum("input_tokens"))["sum"] == 0
+    assert not any(finding.is_broken for finding in invariants.check(now))
+
+
+def test_an_id_that_says_no_time_is_looked_for_everywhere(place: Place) -> None:
+    event = place.event(id=uuid.UUID(int=2**128 - 1).hex)
+    intake.take(entries(event), timezone.now())
+    assert correct(uuid.UUID(event.id), Change(output=-1), reason="x", by=None, now=timezone.now())
 
 
 @pytest.mark.parametrize(("change", "reason"), [(Change(), "x"), (Change(input=1), " ")])

@@ -17,8 +17,9 @@ from metering.events import Event, mint
 from metering.ledger import intake, partitions
 from metering.ledger.intake import Taken
 from metering.models import ApiKey, UsageEvent, UsageHour, UsageReject
+from metering.pricing import Rates, amount
 from metering.vocabulary import RequestStatus
-from tests.metering.ledger.conftest import Place, entries
+from tests.metering.ledger.conftest import Place, entries, micro, price_from
 
 pytestmark = pytest.mark.django_db
 
@@ -144,6 +145,7 @@ def test_what_cannot_be_taken_in_is_listed_with_the_reason(place: Place) -> None
     bad = {
         "more than 35 days ago": place.event(now - timedelta(days=36)),
         "in the future": place.event(now + timedelta(hours=1)),
+        "is in the future": place.event(ended=micro(now + timedelta(hours=1))),
         "API key does not exist": place.event(api_key_id=10**6),
         "organisation does not exist": place.event(organization_id=10**6),
         "user does not exist": place.event(user_id=10**6),
@@ -198,6 +200,56 @@ def test_who_got_nothing_pays_nothing(place: Place) -> None:
     )
     amounts = UsageEvent.objects.order_by("id").values_list("amount", flat=True)
     assert sorted(amounts) == [0, 0, Decimal("0.0001"), Decimal("0.000101"), Decimal("0.00012")]
+
+
+AMOUNTS = st.decimals(0, 10**11, places=12, allow_nan=False, allow_infinity=False)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    prices=st.tuples(AMOUNTS, AMOUNTS, st.none() | AMOUNTS),
+    requests=st.lists(
+        st.tuples(
+            st.sampled_from(RequestStatus),
+            st.integers(0, 10**9),
+            st.floats(0, 1),
+            st.integers(0, 1) | st.integers(0, 10**9),
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+)
+def test_the_database_and_the_rule_of_prices_agree_to_the_last_digit(
+    place: Place,
+    prices: tuple[Decimal, Decimal, Decimal | None],
+    requests: list[tuple[RequestStatus, int, float, int]],
+) -> None:
+    rates = Rates("USD", *prices)
+    with transaction.atomic():
+        price_from(
+            timezone.now() - timedelta(hours=1),
+            deployment=place.deployment,
+            currency="USD",
+            input_per_million=rates.input,
+            output_per_million=rates.output,
+            cached_input_per_million=rates.cached,
+        )
+        events = [
+            place.event(
+                status=status,
+                input_tokens=input_,
+                cached_tokens=int(input_ * share),
+                output_tokens=output,
+            )
+            for status, input_, share, output in requests
+        ]
+        assert take(*events).recorded == len(events)
+        found = {row.id.hex: row.amount for row in UsageEvent.objects.all()}
+        transaction.set_rollback(True)
+    partitions.forget()
+    for event in events:
+        tokens = (event.input_tokens, event.cached_tokens, event.output_tokens)
+        assert found[event.id] == amount(rates, event.status, *tokens)
 
 
 def test_the_database_refuses_to_change_or_delete_an_event(place: Place) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -16,7 +17,7 @@ from deployments.spec import Pricing
 from metering.ledger import intake
 from metering.models import UsageEvent, UsageHour
 from tests.deployments.pages import world
-from tests.metering.ledger.conftest import Place, entries
+from tests.metering.ledger.conftest import Place, entries, price_from
 
 pytestmark = pytest.mark.django_db
 
@@ -74,12 +75,24 @@ def test_the_database_refuses_to_change_or_delete_a_price(place: Place) -> None:
             change()
 
 
+def test_the_database_refuses_a_price_that_begins_in_the_past(place: Place) -> None:
+    """E17: back-dated. What is recorded would keep its price, what is still on its way would not."""
+    take(place.event())
+    with pytest.raises(IntegrityError, match="cannot begin in the past"), transaction.atomic():
+        Price.objects.create(
+            deployment=place.deployment,
+            currency="USD",
+            input_per_million=1,
+            output_per_million=1,
+            effective_from=timezone.now() - timedelta(hours=1),
+        )
+    assert not Price.objects.exists()
+
+
 def test_what_an_administrator_saves_holds_from_then_on(place: Place) -> None:
     deployment = world.deployment("priced", pricing=Pricing("EUR", Decimal("0.5"), Decimal("1.5")))
     began = timezone.now()
     spec = deployment.spec
-    from dataclasses import replace
-
     dearer = replace(spec, pricing=Pricing("EUR", Decimal(1), Decimal(3), Decimal("0.1")))
     desired.revise(deployment, dearer, author=None, expected=1)
     prices = list(deployment.prices.order_by("effective_from"))
@@ -94,9 +107,7 @@ def test_what_an_administrator_saves_holds_from_then_on(place: Place) -> None:
 def test_the_end_of_a_price_leaves_usage_unpriced(place: Place) -> None:
     now = timezone.now()
     place.price(now - timedelta(days=1), "1", "1")
-    Price.objects.create(
-        deployment=place.deployment, currency="USD", effective_from=now - timedelta(minutes=1)
-    )
+    price_from(now - timedelta(minutes=1), deployment=place.deployment, currency="USD")
     take(place.event(now - timedelta(seconds=90)), place.event(now))
     assert sorted(UsageEvent.objects.values_list("amount", flat=True), key=str) == [Decimal("0.00012"), None]
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metering.pricing import MixedCurrencies, Rates, amount, line, total
+from metering.pricing import MixedCurrencies, Rates, amount, in_full, line, total, totals
 from metering.vocabulary import RequestStatus
 
-PRICES = st.decimals(0, 1000, places=12, allow_nan=False, allow_infinity=False)
+EXACT = Context(prec=100)
+PRICES = st.decimals(0, 10**11, places=12, allow_nan=False, allow_infinity=False)
 TOKENS = st.integers(0, 10**9)
 
 
@@ -21,9 +22,9 @@ def test_an_amount_is_the_exact_product(
 ) -> None:
     """Against whole numbers of the smallest unit that a price has: 10^-18 of the currency."""
     found = amount(Rates("USD", input_, output, cached), RequestStatus.COMPLETED, fresh + hit, hit, answer)
-    units = 10**12
-    whole = fresh * int(input_ * units) + hit * int(cached * units) + answer * int(output * units)
-    assert found == Decimal(whole).scaleb(-18)
+    prices = [int(price.scaleb(12, EXACT)) for price in (input_, cached, output)]
+    whole = sum(tokens * price for tokens, price in zip((fresh, hit, answer), prices, strict=True))
+    assert found == Decimal(whole).scaleb(-18, EXACT)
 
 
 def test_a_sum_of_tiny_amounts_is_not_nothing() -> None:
@@ -43,10 +44,20 @@ def test_a_sum_of_tiny_amounts_is_not_nothing() -> None:
         ("-0.005", "USD", "-0.01"),
         ("0.5", "JPY", "1"),
         ("1.0005", "KWD", "1.001"),
+        ("99999999999999999999.995000000000000000", "USD", "100000000000000000000.00"),
     ],
 )
 def test_a_line_is_rounded_half_up_once(exact: str, currency: str, rounded: str) -> None:
     assert line(Decimal(exact), currency) == Decimal(rounded)
+
+
+@given(st.lists(st.decimals(-(10**19), 10**19, places=18, allow_nan=False, allow_infinity=False)))
+def test_a_sum_loses_no_digit_however_large_it_is(amounts: list[Decimal]) -> None:
+    units = sum(int(amount.scaleb(18, EXACT)) for amount in amounts)
+    _, found = total(("KRW", amount) for amount in amounts)
+    assert found == Decimal(units).scaleb(-18, EXACT)
+    assert totals(("KRW", amount) for amount in amounts) == ({"KRW": found} if amounts else {})
+    assert Decimal(in_full(found)) == found
 
 
 def test_currencies_are_not_added_up() -> None:
