@@ -3,10 +3,11 @@
 from django.db import models
 
 from console.encryption import EncryptedTextField
+from deployments import reach
 from deployments.context import Exposure
 from deployments.models.cluster import Cluster
 from deployments.models.visibility import PlatformManager
-from deployments.vocabulary import Routing, TlsMode
+from deployments.vocabulary import Reach, Routing, TlsMode
 
 
 class Endpoint(models.Model):
@@ -37,6 +38,9 @@ class Endpoint(models.Model):
     """None: never checked."""
     not_ready_reason = models.CharField(max_length=500, blank=True)
     checked_at = models.DateTimeField(null=True, blank=True)
+    listener_tls = models.BooleanField(null=True)
+    """Whether the Gateway's listener for the host name speaks TLS; None: no Gateway, or not known."""
+    listener_port = models.PositiveIntegerField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = PlatformManager()
@@ -50,6 +54,13 @@ class Endpoint(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether gateways can have a way to what is served here."""
+        return reach.is_reachable(
+            is_sandbox=self.cluster.is_sandbox, reach=Reach(self.cluster.reach), routing=Routing(self.routing)
+        )
 
     @property
     def tls_secret(self) -> str:
