@@ -3,11 +3,10 @@
 from django.db import models
 
 from console.encryption import EncryptedTextField
-from deployments import reach
 from deployments.context import Exposure
 from deployments.models.cluster import Cluster
 from deployments.models.visibility import PlatformManager
-from deployments.vocabulary import Reach, Routing, TlsMode
+from deployments.vocabulary import Routing, TlsMode
 
 
 class Endpoint(models.Model):
@@ -54,13 +53,6 @@ class Endpoint(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-    @property
-    def is_reachable(self) -> bool:
-        """Whether gateways can have a way to what is served here."""
-        return reach.is_reachable(
-            is_sandbox=self.cluster.is_sandbox, reach=Reach(self.cluster.reach), routing=Routing(self.routing)
-        )
 
     @property
     def tls_secret(self) -> str:

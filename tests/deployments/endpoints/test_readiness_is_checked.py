@@ -139,7 +139,7 @@ def test_the_listener_that_serves_the_name_is_remembered(endpoint: Endpoint, obj
 def test_a_cluster_that_does_not_answer_takes_no_knowledge_away(endpoint: Endpoint, objects: Objects) -> None:
     objects[GATEWAY]["spec"]["listeners"][0] |= {"protocol": "HTTPS", "port": 443}
     assert problem(endpoint) == ""
-    Cluster.objects.update(kubeconfig=kubeconfig("https://127.0.0.1:1"))
+    Cluster.objects.update(kubeconfig=kubeconfig("http://127.0.0.1:1"))
     endpoint.cluster.refresh_from_db()
     assert problem(endpoint)
     assert (endpoint.listener_tls, endpoint.listener_port) == (True, 443)
