@@ -71,9 +71,17 @@ class _Records(admin.ModelAdmin):
 class ClusterAdmin(_Records):
     form = _ClusterForm
     list_display = ["name", "slug", "kind", "ngc_key_set_at", "prometheus_url", "checked_at"]
-    readonly_fields = ["slug", "kind", "kubeconfig_set_at", "ngc_key_set_at", "checked_at", "check_error"]
+    readonly_fields = [
+        "slug",
+        "kind",
+        "reach",
+        "kubeconfig_set_at",
+        "ngc_key_set_at",
+        "checked_at",
+        "check_error",
+    ]
     fields = [
-        *("name", "slug", "kind", "kubeconfig_set_at"),
+        *("name", "slug", "kind", "reach", "kubeconfig_set_at"),
         *("ngc_key", "forget_ngc_key", "ngc_key_set_at", "prometheus_url", "checked_at", "check_error"),
     ]
 

@@ -31,6 +31,10 @@ REVISION_LABEL: Final = "slipway/revision"
 MODEL_ANNOTATION: Final = "slipway/model"
 SECRETS_ANNOTATION: Final = "slipway/secrets-checksum"
 RESTARTED_ANNOTATION: Final = "slipway/restarted-at"
+"""On pods: when somebody last asked for a restart. A new value makes the pods start anew."""
+
+ENGINE_ANNOTATION: Final = "sandbox.slipway/engine"
+"""On pods of a sandbox alone: the address at which the engine listens."""
 
 #: How Dynamo's operator rolls workers: how many more at first, how many fewer meanwhile.
 PACE_ANNOTATIONS: Final = (
@@ -40,7 +44,6 @@ PACE_ANNOTATIONS: Final = (
 IN_PLACE: Final = ("0", "1")
 ONE_MORE_FIRST: Final = ("1", "0")
 PACES: Final = (IN_PLACE, ONE_MORE_FIRST)
-"""On pods: when somebody last asked for a restart. A new value makes the pods start anew."""
 
 TEMPLATE_LABEL: Final = "slipway/template"
 """On a workload that an operator runs, and on its pods: the digest of what its pods are made from. Tells pods of the
@@ -186,10 +189,6 @@ def operated_labels(name: str) -> dict[str, str]:
     managed-by, which says that an object is ours, is not among them.
     """
     return {PART_OF_LABEL: PRODUCT, **selector(name)}
-
-
-#: Where a sandbox writes the address at which the engine of a pod listens; nothing else has it.
-ENGINE_ANNOTATION = "sandbox.slipway/engine"
 
 
 def label_value(text: str) -> str:

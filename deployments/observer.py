@@ -67,7 +67,7 @@ def observe(cluster_id: int, now: datetime | None = None) -> bool:
         one.versions = versions.of(one.key, one.noted)
     judged = [(one, seen_of(one, scene, seen_at)) for one in known]
     statuses = [(one, seen, judge(seen, seen_at)) for one, seen in judged]
-    write(statuses, seen_at)
+    write(cluster, statuses, seen_at)
     _have_repaired(judged, seen_at)
     moving = any(status.phase.is_moving for _, _, status in statuses)
     Cluster.objects.filter(pk=cluster.pk).update(

@@ -23,7 +23,7 @@ from deployments.kube.errors import KubeError
 from deployments.kube.kubeconfig import LARGEST_KUBECONFIG, KubeconfigRefused
 from deployments.models import Cluster
 from deployments.short_names import ShortNameField
-from deployments.vocabulary import ClusterKind
+from deployments.vocabulary import ClusterKind, Reach
 from deployments.write_only import (
     READ_AT_START,
     KeyChange,
@@ -39,9 +39,13 @@ _FACTS = {
     ClusterKind.IN_CLUSTER: ["The cluster that this console runs in."],
     ClusterKind.SANDBOX: ["The simulated cluster on this machine."],
 }
+_WAYS = {
+    Reach.ENDPOINT: ["From anywhere. The cluster chooses the replica."],
+    Reach.INSIDE: ["Gateways that run in this cluster. They choose the replica, and need no route."],
+}
 #: The columns that people write; the others belong to the worker.
 _WRITTEN = [
-    *("name", "slug", "kind", "kubeconfig", "kubeconfig_set_at"),
+    *("name", "slug", "kind", "kubeconfig", "kubeconfig_set_at", "reach"),
     *("ngc_key", "ngc_key_set_at", "prometheus_url"),
 ]
 _NO_POD = "This console does not run in a pod with a service account."
@@ -91,9 +95,10 @@ class ClusterForm(forms.ModelForm):
 
     class Meta:
         model = Cluster
-        fields = ["name", "slug", "kind", "prometheus_url"]
-        labels = {"kind": "How to reach it"}
-        widgets = {"kind": ChoiceCards()}
+        fields = ["name", "slug", "kind", "reach", "prometheus_url"]
+        labels = {"kind": "How to reach it", "reach": "How gateways call its engines"}
+        help_texts = {"reach": "Gateways take a change within a second; no replica restarts."}
+        widgets = {"kind": ChoiceCards(), "reach": ChoiceCards()}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -108,6 +113,12 @@ class ClusterForm(forms.ModelForm):
             refused={kind.value: reason for kind, reason in self.refused.items()},
         )
         self.fields["kind"].widget = cards
+        self.fields["reach"].choices = Reach.choices()  # type: ignore[attr-defined]
+        self.fields["reach"].widget = ChoiceCards(
+            choices=Reach.choices(), facts={way.value: facts for way, facts in _WAYS.items()}
+        )
+        # A sandbox has its own way; what is not sent stays as it is.
+        self.fields["reach"].required = False
         self.key_change = KeyChange.NONE
         """Set by save(): deployments have to get another key, or none."""
         self.found = ""

@@ -19,8 +19,8 @@ FRESH = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
-    """Whether a cluster answers, as a badge with its reason."""
+class Badge:
+    """A state as a badge, with its reason."""
 
     label: str
     tone: Tone
@@ -101,21 +101,24 @@ def facts_of(cluster: Cluster) -> ClusterFacts | None:
     return ClusterFacts.from_mapping(cluster.facts) if cluster.facts else None
 
 
-def reach(cluster: Cluster, now: datetime) -> Reach:
-    """Never greener than the truth: the newest of check and look decides, and an old one only counts as a memory."""
+def answer(cluster: Cluster, now: datetime) -> Badge:
+    """Whether it answers, never greener than the truth.
+
+    The newest of check and look decides, and an old one only counts as a memory.
+    """
     seen_at = cluster.observed_at
     if cluster.check_error and cluster.checked_at and (seen_at is None or cluster.checked_at >= seen_at):
         since = cluster.unreachable_since or cluster.checked_at
-        return Reach(f"Unreachable since {times.moment(since, now)}", Tone.BAD, cluster.check_error)
+        return Badge(f"Unreachable since {times.moment(since, now)}", Tone.BAD, cluster.check_error)
     if cluster.unreachable_since and not _answered_since(cluster, cluster.unreachable_since):
         silent = times.moment(cluster.unreachable_since, now)
-        return Reach(f"Unreachable since {silent}", Tone.BAD, cluster.unreachable_reason)
+        return Badge(f"Unreachable since {silent}", Tone.BAD, cluster.unreachable_reason)
     answered = max(filter(None, (seen_at, cluster.checked_at)), default=None)
     if answered is None:
-        return Reach("Not checked", Tone.IDLE)
+        return Badge("Not checked", Tone.IDLE)
     if now - answered > FRESH:
-        return Reach("Answered", Tone.IDLE, f"Last answer {times.moment(answered, now)} UTC.")
-    return Reach("Reachable", Tone.GOOD)
+        return Badge("Answered", Tone.IDLE, f"Last answer {times.moment(answered, now)} UTC.")
+    return Badge("Reachable", Tone.GOOD)
 
 
 def rights(facts: ClusterFacts) -> list[Right]:

@@ -43,11 +43,21 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Listener:
+    """Where a Gateway takes requests for the host name."""
+
+    is_tls: bool
+    port: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     problems: tuple[Problem, ...]
     unseen: tuple[str, ...] = ()
     """What could not be looked at for want of rights."""
     tls_expires_at: datetime | None = None
+    listener: Listener | None = None
+    """None: there is no Gateway, or none that takes our routes."""
 
     @property
     def ready(self) -> bool:
@@ -61,17 +71,19 @@ def check(endpoint: Endpoint) -> Outcome:
         with connect(access_of(endpoint.cluster)) as cluster:
             outcome = look(cluster, endpoint, now)
     except KubeError as error:
-        outcome = Outcome((Problem(error.sentence, error.remedy),), tls_expires_at=endpoint.tls_expires_at)
-    endpoint.ready = outcome.ready
-    endpoint.not_ready_reason = reason_of(outcome)
-    endpoint.tls_expires_at = outcome.tls_expires_at
-    endpoint.checked_at = now
-    Endpoint.objects.filter(pk=endpoint.pk).update(
-        ready=endpoint.ready,
-        not_ready_reason=endpoint.not_ready_reason,
-        tls_expires_at=endpoint.tls_expires_at,
-        checked_at=now,
-    )
+        outcome = Outcome((Problem(error.sentence, error.remedy),))
+        found: dict[str, Any] = {}  # a cluster that does not answer tells nothing new
+    else:
+        listener = outcome.listener
+        found = {
+            "tls_expires_at": outcome.tls_expires_at,
+            "listener_tls": listener.is_tls if listener else None,
+            "listener_port": listener.port if listener else None,
+        }
+    found |= {"ready": outcome.ready, "not_ready_reason": reason_of(outcome), "checked_at": now}
+    for column, value in found.items():
+        setattr(endpoint, column, value)
+    Endpoint.objects.filter(pk=endpoint.pk).update(**found)
     return outcome
 
 
@@ -87,7 +99,7 @@ def look(cluster: Cluster, endpoint: Endpoint, now: datetime) -> Outcome:
     """Raises a KubeError when the cluster does not answer."""
     looker = _Look(cluster, endpoint, now)
     problems = tuple(looker.problems())
-    return Outcome(problems, tuple(looker.unseen), looker.tls_expires_at)
+    return Outcome(problems, tuple(looker.unseen), looker.tls_expires_at, looker.listener)
 
 
 class _Look:
@@ -96,6 +108,7 @@ class _Look:
     def __init__(self, cluster: Cluster, endpoint: Endpoint, now: datetime) -> None:
         self.cluster, self.endpoint, self.now = cluster, endpoint, now
         self.unseen: list[str] = []
+        self.listener: Listener | None = None
         self.tls_expires_at = endpoint.tls_expires_at if endpoint.tls == TlsMode.PEM else None
 
     def problems(self) -> Iterator[Problem]:
@@ -158,7 +171,11 @@ class _Look:
                     "Look at the Gateway's controller in the cluster, then check again.",
                 )
                 return
-        yield from judge_listeners(gateway, endpoint, (namespace.get("metadata") or {}).get("labels") or {})
+        found = find_listener(gateway, endpoint, (namespace.get("metadata") or {}).get("labels") or {})
+        if isinstance(found, Problem):
+            yield found
+        else:
+            self.listener = found
 
     def _ingress_class(self) -> Iterator[Problem]:
         name = self.endpoint.ingress_class
@@ -219,8 +236,8 @@ class _Look:
             yield Problem(f"{what}: {judged.chain_problems[0]}", "Put a new certificate into the secret.")
 
 
-def judge_listeners(gateway: Object, endpoint: Endpoint, labels: Mapping[str, str]) -> Iterator[Problem]:
-    """Whether a listener of the Gateway takes routes of the endpoint's namespace and host name."""
+def find_listener(gateway: Object, endpoint: Endpoint, labels: Mapping[str, str]) -> Listener | Problem:
+    """The listener that takes routes of the endpoint's namespace and host name, one with TLS before one without."""
     what = f"Gateway {gateway['metadata'].get('namespace', '')}/{gateway['metadata']['name']}"
     section = endpoint.gateway_section
     listeners = [
@@ -230,22 +247,23 @@ def judge_listeners(gateway: Object, endpoint: Endpoint, labels: Mapping[str, st
     ]
     if not listeners:
         wanted = f"no HTTP listener called {section}" if section else "no listener for HTTP"
-        yield Problem(f"{what} has {wanted}.", "Name one of its listeners, or leave the listener empty.")
-        return
+        return Problem(f"{what} has {wanted}.", "Name one of its listeners, or leave the listener empty.")
     same = endpoint.namespace == gateway["metadata"].get("namespace")
     allowing = [listener for listener in listeners if _admits(listener, same=same, labels=labels)]
     if not allowing:
-        yield Problem(
+        return Problem(
             f"{what} takes no routes from namespace {endpoint.namespace}.",
             "Allow the namespace in allowedRoutes of a listener.",
         )
-        return
-    if not any(_meets(str(listener.get("hostname") or ""), endpoint.hostname) for listener in allowing):
+    serving = [each for each in allowing if _meets(str(each.get("hostname") or ""), endpoint.hostname)]
+    if not serving:
         names = ", ".join(str(listener["hostname"]) for listener in allowing)
-        yield Problem(
+        return Problem(
             f"{what} does not serve {endpoint.hostname}; its listeners are for {names}.",
             "Add a listener for the name, or choose a name that they cover.",
         )
+    found = [Listener(each.get("protocol") == "HTTPS", each.get("port")) for each in serving]
+    return next((each for each in found if each.is_tls), found[0])
 
 
 def _takes_http(listener: Object) -> bool:

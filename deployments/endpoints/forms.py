@@ -24,7 +24,7 @@ _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
 _ROUTING_FACTS = {
     Routing.GATEWAY: "An HTTPRoute on a Gateway. Streams are not cut.",
     Routing.INGRESS: "An Ingress of a class of the cluster.",
-    Routing.SERVICE: "Reachable inside the cluster alone.",
+    Routing.SERVICE: "Reachable inside the cluster alone, by gateways too.",
 }
 _TLS_FACTS = {
     TlsMode.NONE: ["Plain HTTP, or TLS set on the Gateway."],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from console.presentation import figures
 from deployments.spec import Autoscaling, DeploymentSpec, PodGroup
 from deployments.vocabulary import Engine, RolloutStrategy, Sharing
 
@@ -66,6 +67,23 @@ def sharing(spec: DeploymentSpec) -> Facts:
     if shared.mode is Sharing.SELECTED:
         return [("Shared with", ", ".join(shared.organizations) or "Nobody")]
     return [("Shared with", "All organisations" if shared.mode is Sharing.ALL else "Nobody")]
+
+
+def price(spec: DeploymentSpec) -> Facts:
+    """What a million tokens cost. Cached input is said where it has a price of its own."""
+    if spec.pricing is None:
+        return [("Price", "None: usage is recorded as unpriced")]
+    pricing = spec.pricing
+    parts = [
+        ("Input", pricing.input_per_million),
+        ("Output", pricing.output_per_million),
+        ("Cached input", pricing.cached_input_per_million),
+    ]
+    return [
+        (name, f"{figures.money(amount, pricing.currency)} per 1M tokens")
+        for name, amount in parts
+        if amount is not None
+    ]
 
 
 def _count(spec: DeploymentSpec, group: PodGroup) -> tuple[str, str]:

@@ -3,10 +3,11 @@
 from django.db import models
 
 from console.encryption import EncryptedTextField
+from deployments import reach
 from deployments.context import PLAIN_KUBERNETES, ClusterOffers
 from deployments.facts import ClusterFacts
 from deployments.models.visibility import PlatformManager
-from deployments.vocabulary import ClusterKind, Reach
+from deployments.vocabulary import ClusterKind, Reach, Routing
 
 
 class Cluster(models.Model):
@@ -64,3 +65,14 @@ class Cluster(models.Model):
     @property
     def is_sandbox(self) -> bool:
         return self.kind == ClusterKind.SANDBOX
+
+    @property
+    def way(self) -> str:
+        """How gateways reach its engines, in words."""
+        return "On this machine" if self.is_sandbox else Reach(self.reach).label
+
+    def reaches(self, routing: str) -> bool:
+        """Whether gateways can have a way to engines that are routed so."""
+        return reach.is_reachable(
+            is_sandbox=self.is_sandbox, reach=Reach(self.reach), routing=Routing(routing)
+        )

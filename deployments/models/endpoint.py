@@ -37,6 +37,9 @@ class Endpoint(models.Model):
     """None: never checked."""
     not_ready_reason = models.CharField(max_length=500, blank=True)
     checked_at = models.DateTimeField(null=True, blank=True)
+    listener_tls = models.BooleanField(null=True)
+    """Whether the Gateway's listener for the host name speaks TLS; None: no Gateway, or not known."""
+    listener_port = models.PositiveIntegerField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = PlatformManager()

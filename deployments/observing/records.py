@@ -141,8 +141,8 @@ def known_deployments(cluster: Cluster) -> list[Known]:
     ]
 
 
-def write(statuses: Sequence[tuple[Known, Seen, Status]], now: datetime) -> None:
-    """Writes one pass in at most three statements and one transaction.
+def write(cluster: Cluster, statuses: Sequence[tuple[Known, Seen, Status]], now: datetime) -> None:
+    """Writes one pass over a cluster in at most three statements and one transaction.
 
     A look that began earlier and ends later than another one does not overwrite it.
     """
@@ -151,7 +151,7 @@ def write(statuses: Sequence[tuple[Known, Seen, Status]], now: datetime) -> None
     transitions: list[dict[str, Any]] = []
     for one, seen, status in statuses:
         kept = _kept(one, seen)
-        upstreams = reach.seen_at(seen.pods)
+        upstreams = reach.seen_at(seen.pods) if cluster.is_sandbox else []
         content = msgspec.json.encode((status.content, kept, upstreams))
         digest = hashlib.blake2b(content, digest_size=16).hexdigest()
         if digest == one.digest:

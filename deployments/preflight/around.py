@@ -26,6 +26,8 @@ class Around:
     """None: not asked, or an edit."""
     endpoint: EndpointCheck | None = None
     """None: not known which endpoint."""
+    is_reachable: bool = True
+    """Gateways can have a way to the endpoint."""
     namespace: str = ""
     storage_class: str | None = None
     """None: the cluster's default."""

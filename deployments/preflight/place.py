@@ -20,6 +20,12 @@ def check_place(spec: DeploymentSpec, around: Around) -> Iterator[Item]:
         yield blocker("The name is taken", detail, Step.GENERAL)
     if around.endpoint is None:
         return
+    if not around.is_reachable:
+        detail = (
+            "It has a service only, and its cluster's engines are called through host names. Nobody could use the "
+            "deployment through a gateway. Choose another endpoint, or change how that cluster's engines are called."
+        )
+        yield warning("Gateways have no way to the endpoint", detail, Step.GENERAL)
     if around.endpoint.ready:
         yield passed("The endpoint is ready", Step.GENERAL)
     elif around.endpoint.ready is None:

@@ -32,7 +32,7 @@ def listing(request: Request) -> HttpResponse:
     shown = paginate(request, _visible(request))
     for cluster in shown:
         facts = cluster_facts.facts_of(cluster)
-        cluster.reach = cluster_facts.reach(cluster, now)
+        cluster.answer = cluster_facts.answer(cluster, now)
         cluster.version = facts.version if facts else ""
         cluster.supply = gpus.supply([facts]) if facts else []
         cluster.kind_label = ClusterKind(cluster.kind).label
@@ -49,13 +49,14 @@ def detail(request: Request, slug: str) -> HttpResponse:
     context = {
         "cluster": cluster,
         "kind": ClusterKind(cluster.kind),
-        "reach": cluster_facts.reach(cluster, timezone.now()),
+        "answer": cluster_facts.answer(cluster, timezone.now()),
         "facts": facts,
         "products": cluster_facts.products(facts) if facts else [],
         "rights": cluster_facts.rights(facts) if facts else [],
         "addons": cluster_facts.addons(facts.addons) if facts else [],
         "quotas": cluster_facts.quotas(facts, {e.namespace for e in endpoints}) if facts else [],
         "endpoints": endpoints,
+        "unreachable": [each for each in endpoints if not cluster.reaches(each.routing)],
     }
     return page(request, "deployments/clusters/detail.html", context)
 
@@ -134,7 +135,7 @@ def _endpoints(request: Request, cluster: Cluster) -> QuerySet[Endpoint]:
     return (
         Endpoint.objects.visible_to(request.user)
         .filter(cluster=cluster)
-        .only("slug", "name", "hostname", "namespace", "ready")
+        .only("slug", "name", "hostname", "namespace", "routing", "ready")
         .annotate(deployment_count=Count("deployments"))
         .order_by("name")
     )

@@ -7,12 +7,13 @@ from django.views.decorators.http import require_safe
 
 from console.access import Permission, requires
 from console.http import Request, page
-from console.presentation import figures
 from deployments.history import portrait
 from deployments.history.portrait import Facts
 from deployments.spec import DeploymentSpec
 from deployments.views.frame import find, head
 from deployments.vocabulary import LimitScope
+
+MOST_PRICES = 50
 
 
 @require_safe
@@ -25,6 +26,7 @@ def settings(request: Request, name: str) -> HttpResponse:
         "sections": _sections(spec, deployment.model.name),
         "arguments": "\n".join(spec.engine.arguments),
         "variables": spec.environment,
+        "prices": deployment.prices.all()[:MOST_PRICES],
         "number": deployment.current.number,  # type: ignore[union-attr]
         "saved_at": deployment.current.created_at,  # type: ignore[union-attr]
         "saved_by": deployment.current.author or "the command line",  # type: ignore[union-attr]
@@ -63,7 +65,7 @@ def _sections(spec: DeploymentSpec, model: str) -> list[tuple[str, Facts]]:
         ),
         ("Scaling and rollout", [*portrait.scaling(spec.autoscaling), *portrait.change(spec)]),
         ("Rate limits", _limits(spec)),
-        ("Price", _price(spec)),
+        ("Price", portrait.price(spec)),
     ]
 
 
@@ -86,19 +88,3 @@ def _limits(spec: DeploymentSpec) -> Facts:
             )
         )
     return rows
-
-
-def _price(spec: DeploymentSpec) -> Facts:
-    price = spec.pricing
-    if price is None:
-        return [("Price", "Not set: usage is recorded without a price")]
-    cached = (
-        [("Cached input", f"{figures.money(price.cached_input_per_million, price.currency)} per 1M tokens")]
-        if price.cached_input_per_million is not None
-        else []
-    )
-    return [
-        ("Input", f"{figures.money(price.input_per_million, price.currency)} per 1M tokens"),
-        ("Output", f"{figures.money(price.output_per_million, price.currency)} per 1M tokens"),
-        *cached,
-    ]

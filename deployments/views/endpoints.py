@@ -14,7 +14,7 @@ from console.access import Permission, requires
 from console.http import Request, page
 from console.pages import paginate
 from deployments import desired
-from deployments.clusters.page import Reach
+from deployments.clusters.page import Badge
 from deployments.endpoints import certificates
 from deployments.endpoints import check as endpoint_check
 from deployments.endpoints.forms import EndpointForm
@@ -42,6 +42,7 @@ def listing(request: Request) -> HttpResponse:
         endpoint.route = _route(endpoint)
         endpoint.tls_label = TlsMode(endpoint.tls).label
         endpoint.expiry = _expiry(endpoint.tls_expires_at, now)
+        endpoint.is_reachable = endpoint.cluster.reaches(endpoint.routing)
     return page(request, "deployments/endpoints/list.html", {"page": shown})
 
 
@@ -63,6 +64,7 @@ def detail(request: Request, slug: str) -> HttpResponse:
         "reason": reason,
         "remedy": remedy,
         "route": _route(endpoint),
+        "is_reachable": endpoint.cluster.reaches(endpoint.routing),
         "tls": TlsMode(endpoint.tls),
         "certificate": certificates.describe(endpoint.tls_certificate) if endpoint.tls_certificate else None,
         "expiry": _expiry(endpoint.tls_expires_at, now),
@@ -159,10 +161,10 @@ def _check_and_tell(request: Request, endpoint: Endpoint, saved: str = "") -> No
         messages.info(request, f"Slipway may not look at {', '.join(outcome.unseen)}, so this was left out.")
 
 
-def _state(endpoint: Endpoint) -> Reach:
+def _state(endpoint: Endpoint) -> Badge:
     if endpoint.ready is None:
-        return Reach("Not checked", Tone.IDLE)
-    return Reach("Ready", Tone.GOOD) if endpoint.ready else Reach("Not ready", Tone.BAD)
+        return Badge("Not checked", Tone.IDLE)
+    return Badge("Ready", Tone.GOOD) if endpoint.ready else Badge("Not ready", Tone.BAD)
 
 
 def _reason(endpoint: Endpoint) -> tuple[str, str]:
@@ -182,11 +184,11 @@ def _route(endpoint: Endpoint) -> tuple[str, str]:
     return Routing.SERVICE.label, ""
 
 
-def _expiry(at: datetime | None, now: datetime) -> Reach | None:
+def _expiry(at: datetime | None, now: datetime) -> Badge | None:
     """None while there is plenty of time."""
     if at is None or at - now >= certificates.EXPIRES_SOON:
         return None
-    return Reach("Expired", Tone.BAD) if at <= now else Reach("Expires soon", Tone.WARN)
+    return Badge("Expired", Tone.BAD) if at <= now else Badge("Expires soon", Tone.WARN)
 
 
 def _form_page(request: Request, form: EndpointForm, heading: str, slug: str = "") -> HttpResponse:

@@ -119,6 +119,7 @@ def _around(work: Work, endpoint: Endpoint | None, name_is_free: bool | None) ->
     return replace(
         around,
         endpoint=EndpointCheck(endpoint.ready, endpoint.not_ready_reason.replace("\n", " ")),
+        is_reachable=endpoint.cluster.reaches(endpoint.routing),
         namespace=endpoint.namespace,
         storage_class=endpoint.storage_class or None,
         pull_secret=endpoint.pull_secret,

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from console.models import User
-from console.presentation.figures import money
 from deployments import desired, masking
 from deployments.history import portrait
 from deployments.models import Deployment
@@ -68,7 +67,7 @@ def summary(spec: DeploymentSpec, work: Work) -> list[Chosen]:
             or [("Variables", "None")],
         ),
         Chosen(steps.RATE_LIMITS, _limits(spec) or [("Limits", "None")]),
-        Chosen(steps.PRICING, _price(spec)),
+        Chosen(steps.PRICING, portrait.price(spec)),
     ]
 
 
@@ -82,22 +81,6 @@ def _limits(spec: DeploymentSpec) -> list[tuple[str, str]]:
             parts.append(f"{limit.requests_per_minute:,} requests")
         said.append((scope.label, " and ".join(parts) + " per minute"))
     return said
-
-
-def _price(spec: DeploymentSpec) -> list[tuple[str, str]]:
-    if spec.pricing is None:
-        return [("Price", "None: usage is recorded as unpriced")]
-    price = spec.pricing
-    cached = (
-        [("Cached input", f"{money(price.cached_input_per_million, price.currency)} per 1M tokens")]
-        if price.cached_input_per_million is not None
-        else []
-    )
-    return [
-        ("Input", f"{money(price.input_per_million, price.currency)} per 1M tokens"),
-        ("Output", f"{money(price.output_per_million, price.currency)} per 1M tokens"),
-        *cached,
-    ]
 
 
 def manifests(spec: DeploymentSpec, work: Work, strategy: RolloutStrategy = RolloutStrategy.REPLACE) -> str:

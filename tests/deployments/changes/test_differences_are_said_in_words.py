@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from deployments.spec import (
     DynamoSpec,
     EngineSpec,
     NimSpec,
+    Pricing,
     SharingSpec,
     Variable,
     Workers,
@@ -39,6 +41,13 @@ SPLIT = replace(DYNAMO, dynamo=DynamoSpec(DynamoMode.DISAGGREGATED))
 
 def spec(engine: EngineSpec = VLLM, **parts: Any) -> DeploymentSpec:
     return DeploymentSpec("chat", "llama", "main", engine, **parts)
+
+
+def test_the_price_of_cached_input_is_a_line_of_its_own() -> None:
+    before = spec(pricing=Pricing("USD", Decimal(1), Decimal(2)))
+    after = spec(pricing=Pricing("USD", Decimal(1), Decimal(2), Decimal("0.25")))
+    assert [line[:3] for line in lines(before, after)] == [("Price, cached input tokens", "Not set", "0.25")]
+    assert [line[:3] for line in lines(after, before)] == [("Price, cached input tokens", "0.25", "Not set")]
 
 
 def lines(before: DeploymentSpec, after: DeploymentSpec) -> list[tuple[str, str, str, str]]:

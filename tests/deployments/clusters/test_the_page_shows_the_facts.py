@@ -124,4 +124,4 @@ def test_the_newest_news_decides_whether_it_is_reachable(
         check_error=error,
         unreachable_since=before(since),
     )
-    assert cluster_facts.reach(cluster, NOW).tone is tone
+    assert cluster_facts.answer(cluster, NOW).tone is tone

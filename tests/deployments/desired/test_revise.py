@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import IntegrityError, transaction
 
 from console.models import User
 from deployments import desired
@@ -182,13 +183,17 @@ def test_a_price_row_is_added_only_for_another_price_and_none_is_changed() -> No
             Pricing("USD", Decimal("0.150000000001"), Decimal("0.60")),
             Pricing("USD", Decimal("0.150000000001"), Decimal(0)),
             Pricing("EUR", Decimal("0.15"), Decimal("0.60")),
+            Pricing("EUR", Decimal("0.15"), Decimal("0.60"), Decimal("0.15")),
+            Pricing("EUR", Decimal("0.15"), Decimal("0.60"), Decimal(0)),
+            Pricing("EUR", Decimal("0.15"), Decimal("0.60")),
         ],
         start=2,
     ):
         change(made, replace(PRICED, pricing=pricing))
         newest = made.prices.first()
         assert made.prices.count() == count
-        assert Pricing(newest.currency, newest.input_per_million, newest.output_per_million) == pricing
+        amounts = (newest.input_per_million, newest.output_per_million, newest.cached_input_per_million)
+        assert Pricing(newest.currency, *amounts) == pricing
     assert Price.objects.values().get(pk=first["id"]) == first
 
 
@@ -201,6 +206,18 @@ def test_the_end_of_a_price_is_a_row_of_its_own_and_told_once() -> None:
     assert (made.prices.count(), ended.input_per_million, ended.output_per_million) == (2, None, None)
     change(made, PRICED)
     assert made.prices.count() == 3
+
+
+@pytest.mark.django_db
+def test_prices_outlive_their_deployment_and_are_never_changed() -> None:
+    desired.create(PRICED, author=None)
+    kept = Price.objects.values().get()
+    for forbidden in (Price.objects.all().delete, lambda: Price.objects.update(input_per_million=1)):
+        with pytest.raises(IntegrityError, match="never changed or deleted"), transaction.atomic():
+            forbidden()
+    Deployment.objects.update(current=None)
+    Deployment.objects.get().delete()
+    assert Price.objects.values().get() == kept
 
 
 @pytest.mark.django_db

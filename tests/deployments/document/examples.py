@@ -55,7 +55,7 @@ spec:
   rateLimits:
     organization: {tokensPerMinute: 90000, requestsPerMinute: 300}
     apiKey: {requestsPerMinute: 30}
-  pricing: {currency: EUR, inputPerMillion: "0.15", outputPerMillion: "0.60"}
+  pricing: {currency: EUR, inputPerMillion: "0.15", outputPerMillion: "0.60", cachedInputPerMillion: "0.05"}
   sharing: {mode: selected, organizations: [globex, acme]}
 """
 
@@ -140,7 +140,8 @@ SPECS = st.builds(
         unique_by=lambda variable: variable.name,
     ).map(tuple),
     rate_limits=st.builds(RateLimits, LIMITS, LIMITS, LIMITS),
-    pricing=st.none() | st.builds(Pricing, st.sampled_from(["USD", "JPY"]), PRICES, PRICES),
+    pricing=st.none()
+    | st.builds(Pricing, st.sampled_from(["USD", "JPY"]), PRICES, PRICES, st.none() | PRICES),
     sharing=st.sampled_from([SharingSpec(), SharingSpec(Sharing.ALL)])
     | st.builds(
         lambda slugs: SharingSpec(Sharing.SELECTED, tuple(sorted(slugs))), st.sets(SLUGS, max_size=4)

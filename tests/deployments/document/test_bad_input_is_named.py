@@ -79,6 +79,8 @@ from tests.deployments.document.examples import complete, problems, put
         ("spec.pricing.inputPerMillion", 0.15, "Write the price in quotes"),
         ("spec.pricing.outputPerMillion", "1000000.01", "is too high"),
         ("spec.pricing.outputPerMillion", "1e3", "is not a price"),
+        ("spec.pricing.cachedInputPerMillion", "-1", "-1 is negative. Enter 0 or more."),
+        ("spec.pricing.cachedInputPerMillion", 0.15, "Write the price in quotes"),
         ("spec.sharing.mode", "everyone", "Choose one of: private, all, selected."),
         ("spec.sharing.mode", ["all"], "is not known"),
     ],

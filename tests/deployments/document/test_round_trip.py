@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import pytest
 import yaml
 from hypothesis import given, settings
 
@@ -38,7 +39,7 @@ SPEC = DeploymentSpec(
     autoscaling=Autoscaling(True, 2, 5, ScalingMetric.MEMORY, 70),
     environment=(Variable("VLLM_LOGGING_LEVEL", "DEBUG"), Variable("HF_TOKEN", secret=True)),
     rate_limits=RateLimits(organization=Limit(90_000, 300), api_key=Limit(None, 30)),
-    pricing=Pricing("EUR", Decimal("0.15"), Decimal("0.60")),
+    pricing=Pricing("EUR", Decimal("0.15"), Decimal("0.60"), Decimal("0.05")),
     sharing=SharingSpec(Sharing.SELECTED, ("acme", "globex")),
 )
 SHORTEST = """\
@@ -72,6 +73,7 @@ def test_the_written_document_is_in_its_usual_order_and_prices_are_exact_text() 
         "currency": "EUR",
         "inputPerMillion": "0.15",
         "outputPerMillion": "0.60",
+        "cachedInputPerMillion": "0.05",
     }
     assert raw["spec"]["environment"][1] == {"name": "HF_TOKEN", "secret": True}
     assert raw["spec"]["rateLimits"]["apiKey"] == {"requestsPerMinute": 30}
@@ -100,6 +102,22 @@ def test_a_missing_cpu_limit_stays_missing() -> None:
 def test_listed_organisations_are_sorted_and_each_stands_once() -> None:
     text = SHORTEST + "  sharing: {mode: selected, organizations: [b, a, b]}\n"
     assert document.read(text).sharing.organizations == ("a", "b")
+
+
+@pytest.mark.parametrize("said", ["", ", cachedInputPerMillion: ~", ", cachedInputPerMillion: ''"])
+def test_cached_input_without_a_price_of_its_own_is_not_written(said: str) -> None:
+    text = SHORTEST + f"  pricing: {{inputPerMillion: 1, outputPerMillion: 2{said}}}\n"
+    spec = document.read(text)
+    assert spec.pricing == Pricing("USD", Decimal(1), Decimal(2), None)
+    assert list(document.to_mapping(spec)["spec"]["pricing"]) == [
+        *("currency", "inputPerMillion", "outputPerMillion")
+    ]
+
+
+def test_cached_input_that_is_free_has_a_price() -> None:
+    text = SHORTEST + "  pricing: {inputPerMillion: 1, outputPerMillion: 2, cachedInputPerMillion: 0}\n"
+    pricing = document.to_mapping(document.read(text))["spec"]["pricing"]
+    assert pricing["cachedInputPerMillion"] == "0"
 
 
 def test_minus_zero_is_zero() -> None:

@@ -109,6 +109,42 @@ def test_a_named_listener_must_exist(endpoint: Endpoint) -> None:
     assert "no HTTP listener called https" in problem(endpoint, gateway_section="https")
 
 
+def test_the_listener_that_serves_the_name_is_remembered(endpoint: Endpoint, objects: Objects) -> None:
+    """With the Gateway API it, and not the endpoint, decides whether there is TLS, and the port."""
+    everywhere = {"allowedRoutes": {"namespaces": {"from": "All"}}}
+    plain = {"name": "plain", "protocol": "HTTP", "port": 80, **everywhere}
+    closed = {"name": "closed", "protocol": "HTTPS", "port": 9443}
+    other = {
+        "name": "other",
+        "protocol": "HTTPS",
+        "port": 7443,
+        "hostname": "other.example.com",
+        **everywhere,
+    }
+    secure = {"name": "secure", "protocol": "HTTPS", "port": 8443, "hostname": HOST, **everywhere}
+
+    def met(*listeners: dict[str, Any], **changes: Any) -> tuple[bool | None, int | None]:
+        objects[GATEWAY]["spec"]["listeners"] = list(listeners)
+        problem(endpoint, **changes)
+        return endpoint.listener_tls, endpoint.listener_port
+
+    assert met(plain, closed, other) == (False, 80)
+    assert met(plain, closed, other, secure) == (True, 8443)
+    assert met(plain, secure, gateway_section="plain") == (False, 80)
+    assert met(closed, gateway_section="") == (None, None)
+    assert met(secure) == (True, 8443)
+    assert met(secure, routing="ingress") == (None, None)
+
+
+def test_a_cluster_that_does_not_answer_takes_no_knowledge_away(endpoint: Endpoint, objects: Objects) -> None:
+    objects[GATEWAY]["spec"]["listeners"][0] |= {"protocol": "HTTPS", "port": 443}
+    assert problem(endpoint) == ""
+    Cluster.objects.update(kubeconfig=kubeconfig("http://127.0.0.1:1"))
+    endpoint.cluster.refresh_from_db()
+    assert problem(endpoint)
+    assert (endpoint.listener_tls, endpoint.listener_port) == (True, 443)
+
+
 def test_an_ingress_class_must_exist(endpoint: Endpoint, objects: Objects) -> None:
     assert problem(endpoint, routing="ingress") == ""
     assert "no ingress class nginx" in problem(endpoint, routing="ingress", ingress_class="nginx")

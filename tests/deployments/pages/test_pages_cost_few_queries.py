@@ -14,7 +14,7 @@ BUDGETS = {
     "/deployments/": 7,
     "/deployments/?q=d&state=serving&organization=acme&sort=-gpus": 7,
     "/deployments/d-0/": 7,
-    "/deployments/d-0/configuration/": 5,
+    "/deployments/d-0/configuration/": 6,
     "/deployments/d-0/metrics/": 5,
     "/deployments/d-0/sharing/": 6,
     "/deployments/d-0/yaml/": 5,

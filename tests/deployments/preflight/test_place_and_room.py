@@ -50,6 +50,14 @@ def test_a_long_name_of_a_dynamo_graph_is_shortened_and_shown() -> None:
     assert len(title.rsplit(" ", 1)[-1]) + len("Frontend") <= 45
 
 
+@pytest.mark.parametrize(("is_reachable", "told"), [(True, []), (False, [(Level.WARNING, Step.GENERAL)])])
+def test_an_endpoint_that_no_gateway_reaches_is_told(
+    is_reachable: bool, told: list[tuple[Level, Step]]
+) -> None:
+    seen = look(endpoint=EndpointCheck(ready=True), is_reachable=is_reachable)
+    assert found(seen, "Gateways have no way to the endpoint") == told
+
+
 @pytest.mark.parametrize(
     ("ready", "is_edit", "level"),
     [

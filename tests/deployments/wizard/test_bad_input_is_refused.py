@@ -101,6 +101,8 @@ def test_a_description_with_a_nul_or_of_great_length(
         ("pricing", "input", "0.1234567890123", "has more than 12 decimals"),
         ("pricing", "output", "1e3", "is not a price"),
         ("pricing", "output", "1000001", "is too high"),
+        ("pricing", "cached", "-1", "is negative"),
+        ("pricing", "cached", "free", "is not a price"),
         ("pricing", "output", "", "A value is needed here."),
         ("rate-limits", "organization_tokens", "-1", "-1 is out of range"),
         ("rate-limits", "organization_tokens", "0", "0 is out of range"),
@@ -208,6 +210,12 @@ def test_a_review_note_that_is_too_long_or_not_text(web: Client, at) -> None:
         assert response.status_code == 422
         assert 'id="id_note_error"' in response.content.decode()
     assert not Deployment.objects.exists()
+
+
+def test_cached_input_alone_is_no_price(web: Client, draft: Draft, at) -> None:
+    response = web.post(at("pricing"), {"currency": "USD", "input": "", "output": "", "cached": "0.1"})
+    refused(response, "id_input", "A value is needed here.", None)
+    refused(response, "id_output", "A value is needed here.", None)
 
 
 def test_a_price_keeps_all_of_its_twelve_decimals(web: Client, draft: Draft, at) -> None:
