@@ -1,4 +1,4 @@
-"""A tenant with OpenAI's official client: their usual work, at any address that speaks the API, and what they were told.
+"""A tenant with OpenAI's official client: usual work at any address that speaks the API, and what they are told.
 
 The same work is done against the sandbox, against a real engine, and against a real engine without the gateway.
 """
@@ -42,6 +42,8 @@ class Streamed(NamedTuple):
     used: Used | None
     """None: the stream said nothing of usage."""
     finish: str | None
+    reports: int
+    """Events that said something of usage."""
 
 
 @dataclass
@@ -113,14 +115,13 @@ class Tenant:
         return {"model": self.model, "messages": [{"role": "user", "content": text}], **options}
 
     def _read(self, chunks: Iterable[ChatCompletionChunk]) -> Streamed:
-        text, used, finish = "", None, None
+        text, usage, finish, reports = "", None, None, 0
         for chunk in chunks:
             text += _text_of(chunk)
             finish = next((choice.finish_reason for choice in chunk.choices if choice.finish_reason), finish)
             if chunk.usage is not None:
-                assert not chunk.choices, "usage comes once, at the end"
-                used = self._note(chunk.usage)
-        return Streamed(text, used, finish)
+                usage, reports = chunk.usage, reports + 1
+        return Streamed(text, self._note(usage) if usage else None, finish, reports)
 
     def _note(self, usage: CompletionUsage) -> Used:
         assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens

@@ -38,14 +38,23 @@ INPUT, CACHED, OUTPUT = Decimal("0.15"), Decimal("0.03"), Decimal("0.60")
 ENGINE = EngineSpec(
     Engine.VLLM, "vllm/vllm-openai", "v0.33.0", arguments=("--max-model-len", str(server.CONTEXT_LENGTH))
 )
+_SERVED = pytest.StashKey[str]()
 
 
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealEngine]:
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealEngine]:
     """One for all tests: it takes about a minute to start."""
     folder = tmp_path_factory.mktemp("engine")
     with Family() as family:
-        yield server.start(Installation(Path(os.environ[FOLDER]).resolve()), family, folder / "log")
+        started = server.start(Installation(Path(os.environ[FOLDER]).resolve()), family, folder / "log")
+        request.config.stash[_SERVED] = f"vLLM {started.version} served after {started.seconds:.0f} s"
+        yield started
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if _SERVED in config.stash:
+        terminalreporter.section("real engine")
+        terminalreporter.line(config.stash[_SERVED])
 
 
 @dataclass
@@ -89,23 +98,28 @@ def shop(transactional_db: None, tmp_path: Path, valkey: redis.Redis, engine: Re
     engine.at_rest()
     engine_counters.look(timezone.now())
     database = {"DATABASE_URL": database_url()}
-    gateway = GatewayProcess(tmp_path / "gateway", environment=database).start()
-    with (tmp_path / "ledger.log").open("wb") as log:
+    database = {"DATABASE_URL": database_url()}
+    gateway = GatewayProcess(tmp_path / "gateway", environment=database)
+    log = tmp_path / "ledger.log"
+    with log.open("wb") as output:
         reader = subprocess.Popen(
             [sys.executable, "manage.py", "record_usage"],
             cwd=PROJECT,
             env={**os.environ, **database},
-            stdout=log,
-            stderr=log,
+            stdout=output,
+            stderr=output,
         )
-    with Tenant(gateway.url, text, server.NAME) as tenant:
-        _wait_until_known(tenant)
-        yield Shop(deployment, key, tenant, gateway)
-    assert gateway.stop() == 0, gateway.log
+    try:
+        gateway.start()
+        with Tenant(gateway.url, text, server.NAME) as tenant:
+            _wait_until_known(tenant)
+            yield Shop(deployment, key, tenant, gateway)
+    finally:
+        ends = gateway.stop()
+        reader.terminate()
+        assert (ends, reader.wait(20)) == (0, 0), gateway.log + log.read_text()
+        partitions.forget()
     assert "Traceback" not in gateway.log
-    reader.terminate()
-    assert reader.wait(20) == 0, (tmp_path / "ledger.log").read_text()
-    partitions.forget()
 
 
 def _wait_until_known(tenant: Tenant) -> None:

@@ -17,7 +17,10 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 SEED, VOCABULARY, CONTEXT = 20_261_126, 2048, 512
 BEGIN, END = "<|begin|>", "<|end|>"
 #: Each message as a line with its role, then the beginning of the answer.
-TEMPLATE = "{% for message in messages %}<|begin|>{{ message.role }}\n{{ message.content }}<|end|>{% endfor %}<|begin|>assistant\n"
+TEMPLATE = (
+    "{% for message in messages %}<|begin|>{{ message.role }}\n{{ message.content }}<|end|>{% endfor %}"
+    "<|begin|>assistant\n"
+)
 
 
 def make(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import time
@@ -53,6 +54,10 @@ class RealEngine:
     @property
     def url(self) -> str:
         return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def version(self) -> str:
+        return str(json.loads(self.page("/version"))["version"])
 
     def page(self, path: str) -> str:
         with urllib.request.urlopen(f"{self.url}{path}", timeout=10) as answer:
