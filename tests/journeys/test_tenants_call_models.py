@@ -55,9 +55,9 @@ def bob(stack: Stack) -> Iterator[Tenant]:
         yield tenant
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def used_up(stack: Stack, bob: Tenant) -> Iterator[Tenant]:
-    """A model of which the key may ask once a minute, and has."""
+    """A model of which the key may ask once a minute, and has: before the other tests, so that its minute passes."""
     sharing = {"mode": "selected", "organizations": ["acme"]}
     apply(stack, document(LIMITED, "opt-125m", sharing, rateLimits={"apiKey": {"requestsPerMinute": 1}}))
     with Tenant(bob.address, bob.key, LIMITED) as tenant:
