@@ -135,6 +135,24 @@ def test_who_hangs_up_pays_for_what_was_generated(shop: Shop, engine: RealEngine
     assert grown.output < (CONTEXT_LENGTH - 100) / 2, "the engine went on"
 
 
+def test_several_answers_are_added_up(shop: Shop, engine: RealEngine) -> None:
+    """Also when the client hangs up before the engine has said the sum. The prompt of n answers is paid once: so does
+    the engine report it, though its own counter has it n times.
+    """
+    before = engine.at_rest()
+    assert shop.tenant.chat(n=3, max_tokens=9)
+    shop.tenant.stream(n=3, max_tokens=9)
+    for entry in shop.ledger(2):
+        assert (entry.input_tokens, entry.output_tokens) == (shop.tenant.told[0].input, 27)
+    assert engine.at_rest().since(before)[:2] == (2 * 3 * shop.tenant.told[0].input, 54)
+
+    before = engine.at_rest()
+    shop.tenant.hang_up(30, n=3, max_tokens=CONTEXT_LENGTH - 100)
+    entry, grown = shop.ledger(3)[-1], engine.at_rest().since(before)
+    assert entry.status == RequestStatus.CLIENT_GONE
+    assert 30 <= entry.output_tokens <= grown.output <= entry.output_tokens + 30
+
+
 def test_an_unread_answer_is_stopped_too(shop: Shop, engine: RealEngine) -> None:
     before = engine.at_rest()
     with pytest.raises(openai.APITimeoutError):
