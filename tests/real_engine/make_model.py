@@ -14,7 +14,7 @@ import torch
 from tokenizers import ByteLevelBPETokenizer
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-SEED, VOCABULARY, CONTEXT = 20_261_126, 2048, 512
+SEED, VOCABULARY, CONTEXT = 20_261_126, 2048, 4096
 BEGIN, END = "<|begin|>", "<|end|>"
 #: Each message as a line with its role, then the beginning of the answer.
 TEMPLATE = (

@@ -18,7 +18,7 @@ from deployments.manifests.vllm import KEEP_ALIVE
 from tests.deployments.manifests.cases import CONTEXT, spec
 from tests.real_engine.installation import OFFLINE, Installation
 
-NAME, CONTEXT_LENGTH, BLOCK = "chat", 512, 32
+NAME, CONTEXT_LENGTH, BLOCK = "chat", 4096, 32
 """The deployment's name; tokens of prompt and answer together; tokens that the prefix cache keeps as one."""
 PATIENCE = 300.0
 """Seconds until it serves: nearly all of it is Python importing, three times, about a minute on two cores."""
