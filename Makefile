@@ -3,16 +3,17 @@ PORT ?= 8000
 PYTHON ?=
 WORKERS ?= 2
 PYTEST_ARGS ?=
+REAL_ENGINE ?= .local/real-engine
 
 export PYTHON
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check again lint format bench
+.PHONY: help up test check again lint format bench real-engine
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: ## run everything on this machine (PORT=8000; the gateway takes the next port); Ctrl-C stops it
 	@console/local/bootstrap run && exec $(BIN)/python manage.py up --stop-with-parent --port "$(PORT)"
@@ -47,3 +48,8 @@ format: ## put the code into its standard form
 bench: ## measure what must not grow: one "name: value" per line
 	@console/local/bootstrap dev
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+real-engine: ## try the gateway and the ledger on a real vLLM: about 3 GB, kept in REAL_ENGINE=.local/real-engine
+	@console/local/bootstrap dev
+	@$(BIN)/python -m tests.real_engine "$(REAL_ENGINE)"
+	SLIPWAY_REAL_ENGINE="$(REAL_ENGINE)" $(BIN)/python -m pytest -n 0 -v tests/real_engine

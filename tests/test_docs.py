@@ -49,7 +49,7 @@ def settings_told() -> list[str]:
 
 
 def targets() -> set[str]:
-    return set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 
 
 def paths_of_the_map() -> Iterator[str]:
@@ -85,18 +85,18 @@ def test_every_check_has_its_number_in_the_table() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_a_document_names_only_targets_that_exist(document: Path) -> None:
-    named = set(re.findall(r"(?:`|^)make ([a-z]+)", document.read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:`|^)make ([a-z-]+)", document.read_text(), re.MULTILINE))
     assert named <= targets()
 
 
 def test_the_readme_names_the_targets_of_everyday() -> None:
-    assert set(re.findall(r"`make ([a-z]+)", README)) >= {"up", "test", "check"}
+    assert set(re.findall(r"`make ([a-z-]+)", README)) >= {"up", "test", "check"}
 
 
 def test_every_target_is_declared_and_explained() -> None:
     (phony,) = re.findall(r"^\.PHONY: (.*)", MAKEFILE, re.MULTILINE)
     assert set(phony.split()) == targets()
-    assert targets() == set(re.findall(r"^([a-z]+):.*## \S", MAKEFILE, re.MULTILINE))
+    assert targets() == set(re.findall(r"^([a-z-]+):.*## \S", MAKEFILE, re.MULTILINE))
 
 
 def test_every_module_that_the_makefile_runs_exists() -> None:

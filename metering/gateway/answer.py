@@ -86,7 +86,13 @@ class Answer:
     def on_head(self, status: int, content_type: str) -> None:
         self.touched, self.status = time.monotonic(), status
         if status == 200 and self._asked.stream and content_type.startswith("text/event-stream"):
-            self.stream = Stream(keep_last=self._asked.include_usage, keep_all=self._asked.continuous_usage)
+            asked = self._asked
+            self.stream = Stream(
+                keep_last=asked.include_usage,
+                keep_all=asked.continuous_usage,
+                prompts=asked.prompts,
+                choices=asked.choices,
+            )
 
     def on_data(self, data: bytes) -> None:
         self.touched = time.monotonic()

@@ -40,8 +40,13 @@ class _Message(msgspec.Struct):
     error: msgspec.Raw = msgspec.Raw(b"")
 
 
+class _Choice(msgspec.Struct):
+    index: int
+
+
 _message = msgspec.json.Decoder(_Message)
 _usage = msgspec.json.Decoder(_Usage)
+_choices = msgspec.json.Decoder(list[_Choice])
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 
@@ -103,13 +108,54 @@ def _guess(choices: bytes) -> int:
     return -(-size // 4)
 
 
+class _Parts:
+    """Usage of a stream with several answers: in an event vLLM says what that event's answer alone has used, and the
+    sum of all only at the end.
+    """
+
+    __slots__ = ("_answers", "_inputs", "_outputs")
+
+    def __init__(self, answers: int) -> None:
+        self._answers = answers
+        """To each prompt; the first prompt's come first."""
+        self._inputs: dict[int, int] = {}
+        self._outputs: dict[int, int] = {}
+
+    def take(self, choices: bytes, usage: bytes, whole: Counted) -> None:
+        """Adds what an event says of its answer to the whole."""
+        part = Counted()
+        try:
+            (choice,) = _choices.decode(choices)
+        except (*_UNREADABLE, ValueError):
+            return
+        if part.take(usage):
+            self._inputs[choice.index // self._answers] = part.input
+            self._outputs[choice.index] = max(part.output, self._outputs.get(choice.index, 0))
+            whole.input, whole.output = sum(self._inputs.values()), sum(self._outputs.values())
+            whole.is_known = True
+
+
 class Stream:
-    """One stream of server-sent events on its way from engine to client."""
+    """One stream of server-sent events on its way from engine to client.
 
-    __slots__ = ("_keep_all", "_keep_last", "_pending", "counted", "failed", "has_text", "is_done", "texts")
+    `prompts` and `choices` are what was asked for: so many prompts, and so many answers in all.
+    """
 
-    def __init__(self, *, keep_last: bool, keep_all: bool) -> None:
+    __slots__ = (
+        "_keep_all",
+        "_keep_last",
+        "_parts",
+        "_pending",
+        "counted",
+        "failed",
+        "has_text",
+        "is_done",
+        "texts",
+    )
+
+    def __init__(self, *, keep_last: bool, keep_all: bool, prompts: int = 1, choices: int = 1) -> None:
         self._keep_last, self._keep_all = keep_last, keep_all
+        self._parts = _Parts(max(1, choices // prompts)) if choices > 1 else None
         self._pending = b""
         self.counted = Counted()
         self.texts = 0
@@ -171,8 +217,11 @@ class Stream:
         usage = bytes(message.usage)
         if usage in (b"", b"null"):
             return whole
-        self.counted.take(usage)
         is_last = choices in (b"", b"[]")
+        if self._parts is not None and not is_last:
+            self._parts.take(choices, usage, self.counted)
+        else:
+            self.counted.take(usage)
         if self._keep_all or (is_last and self._keep_last):
             return whole
         return b"" if is_last else whole.replace(payload, without_usage(payload, usage), 1)

@@ -28,7 +28,7 @@ def used(output: Any, prompt: Any = 7, **more: Any) -> dict[str, Any]:
     return {"prompt_tokens": prompt, "total_tokens": 0, "completion_tokens": output, **more}
 
 
-def stream(**options: bool) -> Stream:
+def stream(**options: Any) -> Stream:
     return Stream(**{"keep_last": False, "keep_all": False, **options})
 
 
@@ -122,6 +122,43 @@ def test_a_later_and_smaller_count_takes_nothing_back() -> None:
     metered = stream()
     metered.feed(event("Hi", used(5)) + event(usage=used(2), last=True))
     assert metered.counted.output == 5
+
+
+def of_choice(index: int, usage: dict[str, Any]) -> bytes:
+    """As vLLM reports while several answers are under way: each event speaks of its own answer."""
+    choice = {"index": index, "delta": {"content": "Hi"}, "finish_reason": None}
+    return (
+        b"data: "
+        + json.dumps({"choices": [choice], "usage": usage}, separators=(",", ":")).encode()
+        + b"\n\n"
+    )
+
+
+def test_the_answers_of_one_request_are_added_up_while_they_come() -> None:
+    metered = stream(choices=3)
+    metered.feed(b"".join(of_choice(index, used(count)) for index, count in [(0, 1), (2, 1), (0, 2), (1, 4)]))
+    assert (metered.counted.input, metered.output) == (7, 2 + 4 + 1)
+    metered.feed(of_choice(0, used(1)))  # takes nothing back
+    assert metered.output == 7
+    metered.feed(event(usage=used(9), last=True) + DONE)
+    assert (metered.counted.input, metered.output) == (7, 9)
+
+
+def test_the_prompts_of_one_request_are_added_up_while_their_answers_come() -> None:
+    metered = stream(prompts=2, choices=4)
+    metered.feed(
+        of_choice(0, used(1, prompt=3)) + of_choice(1, used(2, prompt=3)) + of_choice(3, used(1, prompt=7))
+    )
+    assert (metered.counted.input, metered.output) == (10, 4)
+
+
+@pytest.mark.parametrize(
+    "choices", [b"null", b"[{}]", b"[1]", b'[{"index":0},{"index":1}]', b'[{"index":"a"}]']
+)
+def test_usage_of_no_known_answer_is_left_out(choices: bytes) -> None:
+    metered = stream(choices=2)
+    metered.feed(b'data: {"choices":' + choices + b',"usage":' + json.dumps(used(5)).encode() + b"}\n\n")
+    assert not metered.counted.is_known
 
 
 def test_more_cached_tokens_than_the_prompt_has_are_not_believed() -> None:
