@@ -16,6 +16,9 @@ import threading
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
+#: Seconds that bytes which are written may take to arrive once a connection ends.
+_LINGER = 1.0
+
 
 class Fault(enum.Enum):
     PASS = "pass"
@@ -37,7 +40,8 @@ class FaultProxy:
         self._cut_after: int | None = None
         self._loop = asyncio.new_event_loop()
         self._writers: set[asyncio.StreamWriter] = set()
-        self._server: asyncio.Server | None = None
+        self._serving: set[asyncio.Task[None]] = set()
+        self._listener: socket.socket | None = None
         self.port = 0
         self.connections = 0
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -49,7 +53,7 @@ class FaultProxy:
         self._fault, self._delay = fault, delay
         if fault is Fault.REFUSE:
             self._do(self._refuse())
-        elif self._server is None:
+        elif self._listener is None:
             self._do(self._listen())
 
     def cut_after(self, count: int | None) -> None:
@@ -57,7 +61,7 @@ class FaultProxy:
         self._cut_after = count
 
     def close(self) -> None:
-        self._do(self._refuse())
+        self._do(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -66,39 +70,75 @@ class FaultProxy:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._listener = socket.create_server(("127.0.0.1", self.port), backlog=1024)
+        self._listener.setblocking(False)
+        self.port = self._listener.getsockname()[1]
+        self._loop.add_reader(self._listener, self._accept)
 
     async def _refuse(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self._listener is not None:
+            self._loop.remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
         for writer in list(self._writers):
             _reset(writer)
         await asyncio.sleep(0.01)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
+    async def _end(self) -> None:
+        """Nothing may be open when the loop stops: it would be found, and warned of, in the middle of another test."""
+        await self._refuse()
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+
+    def _accept(self) -> None:
+        """Not by asyncio's own server: what that accepts while it closes, nobody ever closes."""
+        assert self._listener is not None
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            connection, _ = self._listener.accept()
+            self.connections += 1
+            task = self._loop.create_task(self._serve(connection))
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
+            task.add_done_callback(lambda _: connection.close())
+
+    async def _serve(self, connection: socket.socket) -> None:
+        ends, pumps = list[asyncio.StreamWriter](), list[asyncio.Task[None]]()
         try:
-            if isinstance(self._target, str):
-                far_reader, far_writer = await asyncio.open_unix_connection(self._target)
-            else:
-                far_reader, far_writer = await asyncio.open_connection(*self._target)
+            connection.setblocking(False)
+            reader, writer = await asyncio.open_connection(sock=connection)
+            ends.append(writer)
+            self._writers.add(writer)
+            far_reader, far_writer = await self._reach()
+            ends.append(far_writer)
+            self._writers.add(far_writer)
+            pumps.append(asyncio.create_task(self._pump(reader, far_writer, None)))
+            pumps.append(asyncio.create_task(self._pump(far_reader, writer, self._cut_after)))
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         except OSError:
+            for each in ends:
+                _reset(each)
+        finally:
+            for pump in pumps:
+                pump.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)
+            for each in ends:
+                await self._close(each)
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if isinstance(self._target, str):
+            return await asyncio.open_unix_connection(self._target)
+        return await asyncio.open_connection(*self._target)
+
+    async def _close(self, writer: asyncio.StreamWriter) -> None:
+        """Lets what is written arrive, unless nobody takes it."""
+        writer.close()
+        try:
+            async with asyncio.timeout(_LINGER):
+                await writer.wait_closed()
+        except (OSError, TimeoutError, asyncio.CancelledError):
             _reset(writer)
-            return
-        self._writers |= {writer, far_writer}
-        pumps = [
-            asyncio.create_task(self._pump(reader, far_writer, None)),
-            asyncio.create_task(self._pump(far_reader, writer, self._cut_after)),
-        ]
-        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-        for pump in pumps:
-            pump.cancel()
-        for each in (writer, far_writer):
-            self._writers.discard(each)
-            with contextlib.suppress(OSError):
-                each.close()
+        self._writers.discard(writer)
 
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, left: int | None
