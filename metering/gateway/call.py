@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deployments.vocabulary import DesiredState
@@ -26,7 +28,7 @@ from metering.gateway.lease import Lease, most_of, output_cap, prompt_at_most
 from metering.gateway.limit_words import limit_headers, over_limit, stream_over_limit
 from metering.gateway.snapshot import Key, Route
 from metering.gateway.upstream import Replica, Unreachable
-from metering.gateway.usage import Counted, of_answer, was_aborted
+from metering.gateway.usage import Counted, Stream, of_answer, was_aborted
 from metering.limiter import Refused
 from metering.vocabulary import RequestStatus
 
@@ -35,9 +37,20 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_Ending = tuple[Refusal | None, RequestStatus, Counted]
 #: A replica that is full or on its way out says so with these before it has done anything.
 _BUSY = (502, 503, 504)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """How a request ended, for the ledger first and for its client afterwards."""
+
+    status: RequestStatus
+    counted: Counted
+    refusal: Refusal | None = None
+    """Instead of an answer."""
+    say: Callable[[], None] | None = None
+    """Gives the client the end of its answer."""
 
 
 class Call:
@@ -129,16 +142,19 @@ class Call:
             self._gateway.begin_task,
         )
         answer.is_gone = self._is_gone
-        status, counted = RequestStatus.ENGINE_FAILED, Counted()
+        ending = _Ending(RequestStatus.ENGINE_FAILED, Counted())
         try:
             content = bodies.for_engine(asked, continuous=route.reports_continuously, cap=cap)
             await self._ask(route, content, answer)
-            refusal, status, counted = self._end(asked, answer, lease, cap)
-            return refusal
+            ending = self._end(asked, answer, lease, cap)
         finally:
-            lease.settle(counted.input + counted.output)
-            self.event = self._event(route, status, counted)
+            lease.settle(ending.counted.input + ending.counted.output)
+            self.event = self._event(route, ending.status, ending.counted)
             self._gateway.recorder.close_entry(slot, self.event)
+        # Only now, so that whoever has a whole answer has paid for one, even if this process is killed right here.
+        if ending.say is not None:
+            ending.say()
+        return ending.refusal
 
     def _find(self, name: str) -> Route:
         route = self._gateway.snapshot.routes.by_name.get(name)
@@ -197,45 +213,43 @@ class Call:
             replica.in_flight -= 1
 
     def _end(self, asked: Asked, answer: Answer, lease: Lease, cap: int | None) -> _Ending:
-        """What the engine did, told to the client as far as it is still there."""
+        """What the engine did, and what to tell the client as far as it is still there."""
         if answer.stream is not None:
-            return self._end_stream(asked, answer, lease)
+            return self._end_stream(asked, answer, answer.stream, lease)
         if answer.is_gone:
-            return None, RequestStatus.CLIENT_GONE, _guess(asked) if answer.is_asked else Counted()
+            return _Ending(RequestStatus.CLIENT_GONE, _guess(asked) if answer.is_asked else Counted())
         if answer.is_late:
-            return errors.too_slow(), RequestStatus.ENGINE_FAILED, Counted()
+            return _Ending(RequestStatus.ENGINE_FAILED, Counted(), errors.too_slow())
         if answer.is_lost or not answer.status:
-            return errors.engine_failed(sent=bool(answer.status)), RequestStatus.ENGINE_FAILED, Counted()
+            refusal = errors.engine_failed(sent=bool(answer.status))
+            return _Ending(RequestStatus.ENGINE_FAILED, Counted(), refusal)
         body = answer.body
         if answer.status != 200:
             refusal = errors.of_engine(answer.status, body, asked.model)
             status = RequestStatus.REFUSED if refusal.status < 500 else RequestStatus.ENGINE_FAILED
-            return refusal, status, Counted()
+            return _Ending(status, Counted(), refusal)
         counted = of_answer(body)
         if not counted.is_known:
             counted.input = bodies.prompt_about(asked)
-        self._connection.answer(200, body, self._headers(lease, cap))
         status = RequestStatus.ENGINE_FAILED if was_aborted(body) else RequestStatus.COMPLETED
-        return None, status, counted
+        headers = self._headers(lease, cap)
+        return _Ending(status, counted, say=lambda: self._connection.answer(200, body, headers))
 
-    def _end_stream(self, asked: Asked, answer: Answer, lease: Lease) -> _Ending:
-        stream = answer.stream
-        assert stream is not None
+    def _end_stream(self, asked: Asked, answer: Answer, stream: Stream, lease: Lease) -> _Ending:
         counted = stream.counted
         if not counted.is_known:
             counted.output = stream.texts
             counted.input = bodies.prompt_about(asked) if stream.texts or answer.is_gone else 0
         if answer.is_gone:
-            return None, RequestStatus.CLIENT_GONE, counted
+            return _Ending(RequestStatus.CLIENT_GONE, counted)
         if answer.cut is not None:
             counted.output = lease.granted(counted.output)
-            answer.finish_with(stream_over_limit(asked.model, answer.cut))
-            return None, RequestStatus.LIMIT_REACHED, counted
-        if answer.is_lost or stream.failed:
-            answer.finish_with(errors.too_slow() if answer.is_late else errors.engine_failed(sent=True))
-            return None, RequestStatus.ENGINE_FAILED, counted
-        answer.finish(stream.rest())
-        return None, RequestStatus.COMPLETED, counted
+            over = stream_over_limit(asked.model, answer.cut)
+            return _Ending(RequestStatus.LIMIT_REACHED, counted, say=lambda: answer.finish_with(over))
+        if stream.failed or (answer.is_lost and not stream.is_done):
+            failed = errors.too_slow() if answer.is_late else errors.engine_failed(sent=True)
+            return _Ending(RequestStatus.ENGINE_FAILED, counted, say=lambda: answer.finish_with(failed))
+        return _Ending(RequestStatus.COMPLETED, counted, say=lambda: answer.finish(stream.rest()))
 
     # Facts
 

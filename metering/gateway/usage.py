@@ -142,6 +142,7 @@ class Stream:
     """
 
     __slots__ = (
+        "_ending",
         "_keep_all",
         "_keep_last",
         "_parts",
@@ -156,7 +157,7 @@ class Stream:
     def __init__(self, *, keep_last: bool, keep_all: bool, prompts: int = 1, choices: int = 1) -> None:
         self._keep_last, self._keep_all = keep_last, keep_all
         self._parts = _Parts(max(1, choices // prompts)) if choices > 1 else None
-        self._pending = b""
+        self._pending = self._ending = b""
         self.counted = Counted()
         self.texts = 0
         """Events with text: what the answer has at least, where the engine does not count."""
@@ -188,8 +189,12 @@ class Stream:
         return b"".join(out)
 
     def rest(self) -> bytes:
-        """What is left when the engine has closed the stream in the middle of an event: nothing a client could read."""
-        rest, self._pending = self._pending, b""
+        """What the client gets when all is over: the event that ends the stream.
+
+        It is kept back until then, so that a client that has a whole answer is in the ledger as one that has. After it,
+        or without it, there may be a piece of an event that the engine never ended: nothing a client could read.
+        """
+        rest, self._ending, self._pending = self._ending + self._pending, b"", b""
         return rest
 
     def _event(self, whole: bytes, text: bytes) -> bytes:
@@ -198,8 +203,8 @@ class Stream:
             return whole  # a comment, or a field that carries no data
         payload = text[5:].strip()
         if payload == b"[DONE]":
-            self.is_done = True
-            return whole
+            self.is_done, self._ending = True, whole
+            return b""
         try:
             message = _message.decode(payload)
         except _UNREADABLE:

@@ -151,7 +151,7 @@ def test_a_limit_says_when_to_come_again_and_then_it_works(used_up: Tenant) -> N
     with pytest.raises(openai.RateLimitError) as refused:
         used_up.chat(max_tokens=1)
     wait = int(refused.value.response.headers["retry-after-ms"]) / 1000
-    assert 0 < wait <= 60
+    assert 0 < wait <= 60.1  # a window, and the tenth of a second by which it moves
     assert refused.value.code == "rate_limit_exceeded"
     assert "Limit 1, used 1" in refused.value.message
     time.sleep(wait)

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -91,7 +90,7 @@ def shop(transactional_db: None, tmp_path: Path, valkey: redis.Redis, engine: Re
         input_per_million=INPUT,
         cached_input_per_million=CACHED,
         output_per_million=OUTPUT,
-        effective_from=timezone.now() - timedelta(hours=1),
+        effective_from=timezone.now(),
     )
     Cluster.objects.update(kind=ClusterKind.SANDBOX)  # the one kind whose engines are on loopback
     Observation.objects.update(upstreams=[engine.url])

@@ -18,7 +18,7 @@ def told(world: World, phase: Phase, revision: int) -> list[tuple[int, str, str]
     now = timezone.now()
     seen = Seen(known.spec, revision, known.desired, known.changed_at, now)
     status = Status(phase, "Said.", "", "code", 1, 1, revision, None, (), (f"At {now}.",), Evidence(), now)
-    write([(known, seen, status)], now)
+    write(world.cluster, [(known, seen, status)], now)
     return list(Transition.objects.order_by("at", "id").values_list("revision", "before", "after"))
 
 
@@ -46,6 +46,7 @@ def test_what_is_noted_for_the_next_look_comes_back(world: World) -> None:
     now = timezone.now()
     assert (known.last_revision, known.idle_since) == (1, None)
     seen = Seen(known.spec, 1, known.desired, known.changed_at, now, idle_since=now)
-    write([(known, seen, Status(Phase.QUEUED, "", "", "", 0, 1, 1, None, (), (), Evidence(), now))], now)
+    status = Status(Phase.QUEUED, "", "", "", 0, 1, 1, None, (), (), Evidence(), now)
+    write(world.cluster, [(known, seen, status)], now)
     (known,) = known_deployments(world.cluster)
     assert known.idle_since == now

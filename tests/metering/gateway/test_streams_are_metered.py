@@ -50,25 +50,34 @@ def test_wherever_it_is_cut_the_client_sees_what_it_would_have_without_us(cuts: 
     edges = [0, *sorted(cuts), len(REPORTED)]
     metered = stream()
     out = b"".join(metered.feed(REPORTED[a:b]) for a, b in itertools.pairwise(edges))
-    assert out == PLAIN
+    assert out + metered.rest() == PLAIN
     assert (metered.counted.input, metered.counted.output, metered.counted.is_known) == (7, len(WORDS), True)
     assert metered.is_done
 
 
 def test_who_asked_for_usage_gets_the_last_event_and_no_other() -> None:
-    out = stream(keep_last=True).feed(REPORTED)
+    metered = stream(keep_last=True)
+    out = metered.feed(REPORTED) + metered.rest()
     assert out == PLAIN.removesuffix(DONE) + event(usage=used(len(WORDS)), last=True) + DONE
 
 
 def test_who_asked_for_all_usage_gets_every_byte() -> None:
-    assert stream(keep_last=True, keep_all=True).feed(REPORTED) == REPORTED
+    metered = stream(keep_last=True, keep_all=True)
+    assert metered.feed(REPORTED) + metered.rest() == REPORTED
+
+
+def test_the_event_that_ends_a_stream_waits_until_the_ledger_has_it() -> None:
+    metered = stream()
+    assert metered.feed(event("Hi") + DONE) == event("Hi")
+    assert metered.is_done
+    assert (metered.rest(), metered.rest()) == (DONE, b"")
 
 
 @pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n", b"\r\r"])
 def test_every_line_end_of_the_standard_ends_an_event(end: bytes) -> None:
     metered = stream()
     sent = REPORTED.replace(b"\n\n", end)
-    assert metered.feed(sent) == PLAIN.replace(b"\n\n", end)
+    assert metered.feed(sent) + metered.rest() == PLAIN.replace(b"\n\n", end)
     assert metered.counted.output == len(WORDS)
 
 
