@@ -172,7 +172,7 @@ def test_usage_waits_on_disk_while_valkey_is_away(
         time.sleep(0.4)
         load.stop()
         assert (load.broken, load.refused) == (0, 0)
-        found = {each.id: each for each in events(valkey, load.complete, patience=10)}
+        found = {each.id: each for each in events(valkey, load.complete, patience=30)}
         assert len(found) == load.complete == len(engine.seen)
         assert (
             sum(e.input_tokens for e in found.values()),
