@@ -17,7 +17,7 @@ from metering.gateway.connection import Connection
 from metering.gateway.errors import Header, Refusal
 from metering.gateway.lease import Lease
 from metering.gateway.link import Link
-from metering.gateway.usage import Stream
+from metering.gateway.stream import Stream
 from metering.limiter import Refused
 
 #: Bytes of an answer that is not streamed; no engine sends more for a request that fits.

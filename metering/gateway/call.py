@@ -27,8 +27,9 @@ from metering.gateway.errors import Header, Refusal
 from metering.gateway.lease import Lease, most_of, output_cap, prompt_at_most
 from metering.gateway.limit_words import limit_headers, over_limit, stream_over_limit
 from metering.gateway.snapshot import Key, Route
+from metering.gateway.stream import Stream
 from metering.gateway.upstream import Replica, Unreachable
-from metering.gateway.usage import Counted, Stream, of_answer, was_aborted
+from metering.gateway.usage import Counted, of_answer, was_aborted
 from metering.limiter import Refused
 from metering.vocabulary import RequestStatus
 

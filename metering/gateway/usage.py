@@ -1,8 +1,7 @@
-"""What an engine says it has done: tokens in answers and in streams, and the stream as the client should see it. Pure.
+"""What an engine says it has done, and whether that can be believed. Pure.
 
-The gateway makes engines report usage whether the client asked for it or not, so what the client did not ask for is
-taken out again; everything else passes byte for byte. An engine's figures are believed only when they can be true;
-without believable ones the gateway counts for itself, and the event is marked as estimated.
+An engine's figures are believed only when they can be true; without believable ones the gateway counts for itself, and
+the event is marked as estimated.
 """
 
 from __future__ import annotations
@@ -14,11 +13,7 @@ import msgspec
 
 #: No request has more tokens than this; larger figures are not believed.
 MOST_TOKENS = 100_000_000
-#: An event of a stream that is longer than this is no event.
-LONGEST_EVENT = 2 * 1024 * 1024
 
-_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
-_TEXT = re.compile(rb'"(?:content|text|reasoning|reasoning_content|arguments|refusal)"\s*:\s*"[^"]')
 _ABORTED = re.compile(rb'"finish_reason"\s*:\s*"abort"')
 
 
@@ -32,7 +27,7 @@ class _Usage(msgspec.Struct):
     prompt_tokens_details: _Details | None = None
 
 
-class _Message(msgspec.Struct):
+class Message(msgspec.Struct):
     """The members of an answer that are looked at; the others are skipped."""
 
     usage: msgspec.Raw = msgspec.Raw(b"")
@@ -40,15 +35,9 @@ class _Message(msgspec.Struct):
     error: msgspec.Raw = msgspec.Raw(b"")
 
 
-class _Choice(msgspec.Struct):
-    index: int
-
-
-_message = msgspec.json.Decoder(_Message)
+read_message = msgspec.json.Decoder(Message).decode
 _usage = msgspec.json.Decoder(_Usage)
-_choices = msgspec.json.Decoder(list[_Choice])
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 
 
 class Counted(msgspec.Struct):
@@ -64,7 +53,7 @@ class Counted(msgspec.Struct):
         """Takes an engine's usage object, if it can be true. Later ones replace earlier ones, and never take back."""
         try:
             usage = _usage.decode(raw)
-        except _UNREADABLE:
+        except UNREADABLE:
             return False
         output = usage.completion_tokens or 0
         if not (0 <= usage.prompt_tokens <= MOST_TOKENS and 0 <= output <= MOST_TOKENS):
@@ -85,17 +74,17 @@ def of_answer(body: bytes) -> Counted:
     """
     counted = Counted()
     try:
-        message = _message.decode(body)
-    except _UNREADABLE:
+        message = read_message(body)
+    except UNREADABLE:
         return counted
     if not counted.take(bytes(message.usage)):
         counted.output = _guess(bytes(message.choices))
     return counted
 
 
-def was_aborted(body: bytes) -> bool:
+def was_aborted(answer: bytes) -> bool:
     """Whether the engine ended before the answer did, and said so as its finish reason only."""
-    return _ABORTED.search(body) is not None
+    return b"abort" in answer and _ABORTED.search(answer) is not None
 
 
 def _guess(choices: bytes) -> int:
@@ -103,141 +92,6 @@ def _guess(choices: bytes) -> int:
         found: Any = msgspec.json.decode(choices)
         texts = [(each.get("message") or {}).get("content") or each.get("text") or "" for each in found]
         size = sum(len(text.encode()) for text in texts)
-    except (*_UNREADABLE, AttributeError, TypeError):
+    except (*UNREADABLE, AttributeError, TypeError):
         return 0
     return -(-size // 4)
-
-
-class _Parts:
-    """Usage of a stream with several answers: in an event vLLM says what that event's answer alone has used, and the
-    sum of all only at the end.
-    """
-
-    __slots__ = ("_answers", "_inputs", "_outputs")
-
-    def __init__(self, answers: int) -> None:
-        self._answers = answers
-        """To each prompt; the first prompt's come first."""
-        self._inputs: dict[int, int] = {}
-        self._outputs: dict[int, int] = {}
-
-    def take(self, choices: bytes, usage: bytes, whole: Counted) -> None:
-        """Adds what an event says of its answer to the whole."""
-        part = Counted()
-        try:
-            (choice,) = _choices.decode(choices)
-        except (*_UNREADABLE, ValueError):
-            return
-        if part.take(usage):
-            self._inputs[choice.index // self._answers] = part.input
-            self._outputs[choice.index] = max(part.output, self._outputs.get(choice.index, 0))
-            whole.input, whole.output = sum(self._inputs.values()), sum(self._outputs.values())
-            whole.is_known = True
-
-
-class Stream:
-    """One stream of server-sent events on its way from engine to client.
-
-    `prompts` and `choices` are what was asked for: so many prompts, and so many answers in all.
-    """
-
-    __slots__ = (
-        "_ending",
-        "_keep_all",
-        "_keep_last",
-        "_parts",
-        "_pending",
-        "counted",
-        "failed",
-        "has_text",
-        "is_done",
-        "texts",
-    )
-
-    def __init__(self, *, keep_last: bool, keep_all: bool, prompts: int = 1, choices: int = 1) -> None:
-        self._keep_last, self._keep_all = keep_last, keep_all
-        self._parts = _Parts(max(1, choices // prompts)) if choices > 1 else None
-        self._pending = self._ending = b""
-        self.counted = Counted()
-        self.texts = 0
-        """Events with text: what the answer has at least, where the engine does not count."""
-        self.has_text = False
-        self.is_done = False
-        """The engine ended the stream as it should."""
-        self.failed = False
-        """The engine said in the stream that it failed, or gave up."""
-
-    @property
-    def output(self) -> int:
-        """Tokens of the answer so far."""
-        return self.counted.output if self.counted.is_known else self.texts
-
-    def feed(self, data: bytes) -> bytes:
-        """Bytes from the engine in, bytes for the client out. Raises ValueError for what is no stream of events."""
-        if self._pending:
-            data = self._pending + data
-            self._pending = b""
-        if data.endswith(b"\n\n") and data.find(b"\n\n") == len(data) - 2 and b"\r" not in data:
-            return self._event(data, data[:-2])
-        out, start = [], 0
-        for end in _END.finditer(data):
-            out.append(self._event(data[start : end.end()], data[start : end.start()]))
-            start = end.end()
-        self._pending = data[start:]
-        if len(self._pending) > LONGEST_EVENT:
-            raise ValueError("an event of a stream is too long")
-        return b"".join(out)
-
-    def rest(self) -> bytes:
-        """What the client gets when all is over: the event that ends the stream.
-
-        It is kept back until then, so that a client that has a whole answer is in the ledger as one that has. After it,
-        or without it, there may be a piece of an event that the engine never ended: nothing a client could read.
-        """
-        rest, self._ending, self._pending = self._ending + self._pending, b"", b""
-        return rest
-
-    def _event(self, whole: bytes, text: bytes) -> bytes:
-        """One event with its end, and without; what the client gets of it."""
-        if not text.startswith(b"data:"):
-            return whole  # a comment, or a field that carries no data
-        payload = text[5:].strip()
-        if payload == b"[DONE]":
-            self.is_done, self._ending = True, whole
-            return b""
-        try:
-            message = _message.decode(payload)
-        except _UNREADABLE:
-            return whole
-        if bytes(message.error) not in (b"", b"null"):
-            self.failed = True
-            return b""
-        choices = bytes(message.choices)
-        is_looked_at = not self.has_text or not self.counted.is_known
-        if is_looked_at and (_TEXT.search(choices) or b'"tool_calls"' in choices):
-            self.has_text = True
-            self.texts += 1
-        if b"abort" in choices and _ABORTED.search(choices):
-            self.failed = True
-        usage = bytes(message.usage)
-        if usage in (b"", b"null"):
-            return whole
-        is_last = choices in (b"", b"[]")
-        if self._parts is not None and not is_last:
-            self._parts.take(choices, usage, self.counted)
-        else:
-            self.counted.take(usage)
-        if self._keep_all or (is_last and self._keep_last):
-            return whole
-        return b"" if is_last else whole.replace(payload, without_usage(payload, usage), 1)
-
-
-def without_usage(payload: bytes, usage: bytes) -> bytes:
-    """The JSON object without its member "usage", whose value is `usage`; all other bytes as they were."""
-    member = b',"usage":' + usage
-    # Inside a text a quotation mark is escaped, so these bytes are nothing but the member.
-    if payload.count(member) == 1:
-        return payload.replace(member, b"", 1)
-    members = _members.decode(payload)
-    members.pop("usage", None)
-    return msgspec.json.encode(members)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metering.gateway.usage import MOST_TOKENS, Stream, of_answer
+from metering.gateway.stream import Stream
+from metering.gateway.usage import MOST_TOKENS, of_answer
 
 DONE = b"data: [DONE]\n\n"
 
