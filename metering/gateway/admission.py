@@ -18,6 +18,7 @@ class Admission:
         "is_over",
         "is_shadow",
         "levelling",
+        "room",
         "standings",
         "touched",
         "unsaid_requests",
@@ -38,5 +39,7 @@ class Admission:
         self.is_over = False
         self.levelling: asyncio.Future[None] | None = None
         self.standings: tuple[Standing, ...] = ()
+        self.room = 0
+        """Tokens that all limits had left when Valkey was last asked; 0 where it did not answer."""
         self.would_refuse: Refused | None = None
         """In shadow mode: what would have been refused."""

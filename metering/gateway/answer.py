@@ -15,6 +15,7 @@ from typing import Any
 from metering.gateway.body import Asked
 from metering.gateway.connection import Connection
 from metering.gateway.errors import Header, Refusal
+from metering.gateway.journal import Note
 from metering.gateway.lease import Lease
 from metering.gateway.link import Link
 from metering.gateway.stream import Stream
@@ -33,11 +34,14 @@ class Answer:
         connection: Connection,
         lease: Lease,
         headers: Callable[[], list[Header]],
-        progress: Callable[[Answer], None],
+        note: Note,
+        since_1970: float,
         begin_task: Callable[[Coroutine[Any, Any, None]], None],
     ) -> None:
         self._asked, self._connection, self._lease = asked, connection, lease
-        self._headers, self._progress, self._begin_task = headers, progress, begin_task
+        self._headers, self._note, self._begin_task = headers, note, begin_task
+        self._since_1970 = since_1970
+        """Microseconds from the monotonic clock's zero to 1970."""
         self._link: Link | None = None
         self._done: asyncio.Future[None] | None = None
         self._parts: list[bytes] = []
@@ -112,11 +116,22 @@ class Answer:
             self.last = self.touched
             if not self.first:
                 self.first = self.touched
-        self._progress(self)
-        if self._lease.is_needed:
+        counted, output, lease = stream.counted, stream.output, self._lease
+        # Before it passes, so that what a client has is in the ledger even if this process is killed right here.
+        self._note(
+            counted.input if counted.is_known else -1,
+            output,
+            counted.cached,
+            int(self.first * 1e6 + self._since_1970) if self.first else 0,
+            int(self.touched * 1e6 + self._since_1970),
+        )
+        if lease.is_needed and (output > lease.calm_until or self._held_back):
             self._under_limit(stream, piece)
         elif piece:
-            self._pass(piece)
+            if self.has_sent:
+                self._connection.send(piece)
+            else:
+                self._pass(piece)
 
     def on_end(self) -> None:
         self._has_ended = True

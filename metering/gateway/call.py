@@ -66,6 +66,8 @@ class Call:
         """Once it is over, if it was admitted."""
         self._began = time.monotonic()
         self._started = time.time_ns() // 1000
+        self._since_1970 = self._started - self._began * 1e6
+        """Microseconds from the monotonic clock's zero to 1970."""
         self._is_gone = False
         self._answer: Answer | None = None
 
@@ -139,7 +141,8 @@ class Call:
             self._connection,
             lease,
             lambda: self._headers(lease, cap),
-            lambda answer: self._note(slot, answer),
+            self._gateway.recorder.notes(slot),
+            self._since_1970,
             self._gateway.begin_task,
         )
         answer.is_gone = self._is_gone
@@ -254,20 +257,6 @@ class Call:
 
     # Facts
 
-    def _note(self, slot: int | None, answer: Answer) -> None:
-        """How far it has come, in case that this process does not see the end."""
-        stream = answer.stream
-        assert stream is not None
-        counted = stream.counted
-        self._gateway.recorder.progress(
-            slot,
-            counted.input if counted.is_known else -1,
-            stream.output,
-            counted.cached,
-            self._moment(answer.first),
-            self._moment(answer.touched),
-        )
-
     def _event(self, route: Route, status: RequestStatus, counted: Counted) -> Event:
         answer, key = self._answer, self._key
         first = self._moment(answer.first) if answer else 0
@@ -296,7 +285,7 @@ class Call:
 
     def _moment(self, at: float) -> int:
         """A reading of the monotonic clock as microseconds since 1970; 0 for none."""
-        return self._started + int((at - self._began) * 1_000_000) if at else 0
+        return int(at * 1e6 + self._since_1970) if at else 0
 
     @property
     def _name(self) -> Header:

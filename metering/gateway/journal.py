@@ -14,7 +14,8 @@ import fcntl
 import mmap
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -30,6 +31,11 @@ _PAYLOAD = _HEAD.size + _COUNTERS.size
 LONGEST = _SLOT - _PAYLOAD
 """Bytes of an event."""
 _FREE, _UNDER_WAY, _OVER = 0, 1, 2
+
+
+Note = Callable[[int, int, int, int, int], None]
+"""Takes tokens of the prompt (-1: the engine has not said), of the answer, and from the cache; then the moments of the
+first and the newest piece in microseconds, 0: there is none."""
 
 
 class Full(Exception):
@@ -56,9 +62,9 @@ class Journal:
         self._write(slot, encode(event), _UNDER_WAY, (-1, 0, 0, 0, 0))
         return slot
 
-    def progress(self, slot: int, input_: int, output: int, cached: int, first: int, last: int) -> None:
-        """How far it has come. Tokens, -1: the engine has not said; moments in microseconds, 0: there is none."""
-        _COUNTERS.pack_into(self._map, slot * _SLOT + _HEAD.size, input_, output, cached, first, last)
+    def notes(self, slot: int) -> Note:
+        """Where to note how far a request has come: called for each piece of each stream, so it is all C."""
+        return partial(_COUNTERS.pack_into, self._map, slot * _SLOT + _HEAD.size)
 
     def finish(self, slot: int, payload: bytes) -> None:
         """The event as it is to be recorded. It stays until `free`."""

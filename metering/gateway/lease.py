@@ -16,6 +16,8 @@ from metering.limiter import Bucket, Refused, Standing
 
 #: Output tokens of the first lease, and of the shortest and the longest of the later ones.
 FIRST, SHORTEST, LONGEST = 64, 16, 512
+#: Where the limits have so many times a lease left, it may last so many seconds and be so long.
+_PLENTY, _PLENTY_SECONDS, _PLENTY_LONGEST = 1000, 8, 4096
 #: What an answer that is not streamed may use where the client does not say.
 UNSAID = 4096
 
@@ -70,6 +72,8 @@ class Lease:
         self._most = asked.max_output * asked.choices if asked.max_output is not None else None
         self._is_extending = self._is_refused = False
         self._is_held = hold > 0
+        self.calm_until = 0
+        """Output tokens up to which there is nothing to decide: the fast way for most events of a stream."""
 
     @property
     def standings(self) -> tuple[Standing, ...]:
@@ -81,6 +85,7 @@ class Lease:
             self._is_prompt_known = True
             self._prompt = tokens
             self._limits.adjust(self._admission, hold=tokens + self._covered)
+            self._calm()
 
     def covers(self, output: int) -> bool:
         return not self.is_needed or output <= self._covered
@@ -123,6 +128,7 @@ class Lease:
             return refused
         finally:
             self._is_extending = False
+            self._calm()
 
     async def _extend(self, output: int, size: int) -> Refused | None:
         total = output + (self._prompt if self._is_prompt_known else 0)
@@ -133,8 +139,19 @@ class Lease:
         return refused
 
     def pace(self, tokens_per_second: float) -> None:
-        """Leases last about a second: short enough to waste little, long enough not to ask for every token."""
-        self._size = int(min(LONGEST, max(SHORTEST, tokens_per_second)))
+        """Leases last about a second: short enough to waste little, long enough not to ask for every token.
+
+        They last longer while the limits have so much left that this could not matter.
+        """
+        shortly = min(LONGEST, max(SHORTEST, tokens_per_second))
+        long = min(_PLENTY_LONGEST, tokens_per_second * _PLENTY_SECONDS, self._admission.room // _PLENTY)
+        self._size = int(max(shortly, long))
+
+    def _calm(self) -> None:
+        if not self._is_prompt_known or self._is_extending:
+            return
+        is_enough = self._is_refused or (self._most is not None and self._covered >= self._most)
+        self.calm_until = self._covered if is_enough else self._covered - self._size // 2 - 1
 
     def settle(self, total: int) -> None:
         """The end: so many tokens, input and output, were really used."""

@@ -121,6 +121,7 @@ class Limits:
             window = self._window(bucket)
             window.count(now, 1, 0)
             window.held += tokens
+        admission.room = _room(verdict)
         if verdict is not None:
             admission.standings = verdict.standings
         else:
@@ -155,6 +156,7 @@ class Limits:
         if verdict is not None and verdict.is_granted:
             admission.at_valkey = Hold(verdict.slot, hold)
             admission.unsaid_used -= said + used
+        admission.room = _room(verdict)
         is_refused = refused is not None and not admission.is_shadow
         if not admission.is_over and not is_refused:
             self._use(admission, used, hold, time.monotonic())
@@ -383,3 +385,8 @@ class Limits:
                 window.let_go(now)
                 if window.is_idle and (window.known is None or window.known.at < now - self._seconds):
                     del self._windows[key]
+
+
+def _room(verdict: Verdict | None) -> int:
+    standings = verdict.standings if verdict is not None else ()
+    return max(0, min((b.tokens - tokens for b, _, tokens in standings if b.tokens is not None), default=0))

@@ -10,6 +10,8 @@ import re
 
 import msgspec
 
+from metering.gateway import likeness
+from metering.gateway.likeness import Likeness
 from metering.gateway.usage import UNREADABLE, Counted, read_message, was_aborted
 
 #: An event of a stream that is longer than this is no event.
@@ -17,11 +19,6 @@ LONGEST_EVENT = 2 * 1024 * 1024
 
 _END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _TEXT = re.compile(rb'"(?:content|text|reasoning|reasoning_content|arguments|refusal)"\s*:\s*"[^"]')
-#: How engines end the event of a token: with usage of plain numbers, as the last member of the message.
-_PLAIN_USAGE = re.compile(
-    rb',"usage":\{"prompt_tokens":(\d{1,8}),"total_tokens":\d{1,9},"completion_tokens":(\d{1,8})'
-    rb'(?:,"[a-z_]+":(?:null|\d{1,9}))*\}\}\n\n\Z'
-)
 
 
 class _Choice(msgspec.Struct):
@@ -67,9 +64,10 @@ class Stream:
 
     __slots__ = (
         "_ending",
-        "_is_plain",
+        "_is_comparable",
         "_keep_all",
         "_keep_last",
+        "_like",
         "_parts",
         "_pending",
         "counted",
@@ -82,8 +80,9 @@ class Stream:
     def __init__(self, *, keep_last: bool, keep_all: bool, prompts: int = 1, choices: int = 1) -> None:
         self._keep_last, self._keep_all = keep_last, keep_all
         self._parts = _Parts(max(1, choices // prompts)) if choices > 1 else None
-        self._is_plain = False
-        """The next event is likely to be a token of the one answer, whose usage nobody wants to see."""
+        self._is_comparable = self._parts is None and not keep_all
+        self._like: Likeness | None = None
+        """What the next event is likely to be like, once there was one with text and usage."""
         self._pending = self._ending = b""
         self.counted = Counted()
         self.texts = 0
@@ -104,11 +103,17 @@ class Stream:
         if self._pending:
             data = self._pending + data
             self._pending = b""
+        if self._like is not None and (found := self._like.read(data)) is not None:
+            shown, output = found
+            if output > self.counted.output:
+                self.counted.output = output
+            return shown
         if data.endswith(b"\n\n") and data.find(b"\n\n") == len(data) - 2 and b"\r" not in data:
             return self._event(data, data[:-2])
         out, start = [], 0
         for end in _END.finditer(data):
-            out.append(self._event(data[start : end.end()], data[start : end.start()]))
+            whole = data[start : end.end()]
+            out.append(self._event(whole, data[start : end.start()]))
             start = end.end()
         self._pending = data[start:]
         if len(self._pending) > LONGEST_EVENT:
@@ -126,8 +131,6 @@ class Stream:
 
     def _event(self, whole: bytes, text: bytes) -> bytes:
         """One event with its end, and without; what the client gets of it."""
-        if self._is_plain and (shown := self._of_token(whole)) is not None:
-            return shown
         if not text.startswith(b"data:"):
             return whole  # a comment, or a field that carries no data
         payload = text[5:].strip()
@@ -156,34 +159,11 @@ class Stream:
             self._parts.take(choices, usage, self.counted)
         else:
             self.counted.take(usage)
-        self._is_plain = self._parts is None and self.has_text and self.counted.is_known and not self._keep_all
+        if self._is_comparable and self.has_text and self.counted.is_known and not (is_last or self.failed):
+            self._like = likeness.of(whole)
         if self._keep_all or (is_last and self._keep_last):
             return whole
         return b"" if is_last else whole.replace(payload, without_usage(payload, usage), 1)
-
-    def _of_token(self, whole: bytes) -> bytes | None:
-        """What `_event` would say of one more token of an answer, told by the bytes; None where they do not tell.
-
-        Most events of most streams are such ones, and to read each as JSON would be most of what a stream costs. Inside
-        a text a quotation mark is escaped, so members are recognised by their names; and between the plain numbers of
-        the usage and the end there is one brace only, so that usage is a member of the message itself.
-        """
-        at = whole.rfind(b',"usage":{')
-        if at < 0 or (found := _PLAIN_USAGE.match(whole, at)) is None:
-            return None
-        prompt, output = found.groups()
-        counted = self.counted
-        if (
-            int(prompt) != counted.input
-            or not whole.startswith(b"data: {")
-            or b'"choices":[{' not in whole
-            or b'"error"' in whole
-            or b'"abort"' in whole
-        ):
-            return None
-        if (tokens := int(output)) > counted.output:
-            counted.output = tokens
-        return whole[:at] + b"}\n\n"
 
 
 def without_usage(payload: bytes, usage: bytes) -> bytes:

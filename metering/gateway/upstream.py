@@ -123,12 +123,13 @@ class _Group:
         self._looked_up_at = 0.0
         self._looking: asyncio.Task[None] | None = None
         self._replicas: dict[str, Replica] = {}
-        if self.place.is_address:
+        self._is_fixed = self.place.is_address
+        if self._is_fixed:
             self._take([self.place.host])
 
     async def replicas(self) -> Collection[Replica]:
         """Those known; waits only while none is."""
-        if not self.place.is_address and time.monotonic() - self._looked_up_at > LOOK_UP_EVERY:
+        if not self._is_fixed and time.monotonic() - self._looked_up_at > LOOK_UP_EVERY:
             if self._looking is None:
                 self._looking = asyncio.create_task(self._look_up())
             if not self._replicas:

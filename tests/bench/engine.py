@@ -1,8 +1,8 @@
 """`python -m tests.bench.engine PORT`: an engine that costs as little as it can, for measuring what is before it.
 
-It speaks vLLM's shapes. `user` of a request is the pace of its stream in milliseconds. All streams of a pace move in
-one step, as a batch of a real engine does. Each event of a stream says when it was sent, so that a client on the same
-machine knows what was added on the way.
+It speaks vLLM's shapes. `user` of a request is the pace of its stream in milliseconds, and `work_ms` how long a whole
+answer takes. All streams of a pace move in one step, as a batch of a real engine does. Each event of a stream says when
+it was sent, so that a client on the same machine knows what was added on the way.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class Asked(msgspec.Struct):
     stream_options: Options | None = None
     max_tokens: int | None = None
     user: str | None = None
+    work_ms: int = 0
 
 
 _decoder = msgspec.json.Decoder(Asked)
@@ -89,6 +90,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, paces: dict[int, Pace]) -> None:
         self._paces = paces
+        self._loop = asyncio.get_running_loop()
         self._data = b""
         self._pace: Pace | None = None
         self._sent = self._wanted = 0
@@ -116,7 +118,10 @@ class Connection(asyncio.Protocol):
         self._data = rest[size:]
         asked = _decoder.decode(rest[:size])
         if not asked.stream:
-            self._transport.write(_ANSWER)
+            if asked.work_ms:
+                self._loop.call_later(asked.work_ms / 1000, self._transport.write, _ANSWER)
+            else:
+                self._transport.write(_ANSWER)
             return
         options = asked.stream_options or Options()
         self._usage, self._continuous = options.include_usage, options.continuous_usage_stats

@@ -25,6 +25,8 @@ class Question:
     tokens: int = 24
     pace_ms: int = 5
     """Between two tokens of a stream."""
+    work_ms: int = 0
+    """What the engine takes for an answer that is not streamed."""
 
     def bytes_for(self, url: str, key: str) -> bytes:
         body = msgspec.json.encode(
@@ -34,6 +36,7 @@ class Question:
                 "max_tokens": self.tokens,
                 "stream": self.stream,
                 "user": str(self.pace_ms),
+                **({"work_ms": self.work_ms} if self.work_ms else {}),
             }
         )
         head = (

@@ -29,6 +29,8 @@ from tests.bench.targets import ENVOY, LITELLM, Target, Workshop
 _ROUNDS, _SECONDS, _WARM = 5, 1.5, 0.4
 _CONNECTIONS, _MANY_STREAMS = 16, 500
 _WHOLE = Question()
+_WORK = Question(work_ms=10)
+"""What an engine does not do in no time: 10 ms are a few tokens of a small model."""
 _STREAM = Question(stream=True, tokens=100_000, pace_ms=5)
 _PACED = Question(stream=True, tokens=100_000, pace_ms=20)
 _MANY = Question(stream=True, tokens=60, pace_ms=100)
@@ -85,6 +87,8 @@ def _costs(targets: Sequence[Target]) -> Iterator[tuple[str, object]]:
             found["request_cpu"][target.name].append(whole.cpu / whole.requests)
             found["requests_per_second"][target.name].append(whole.requests / whole.seconds)
             found["p50_alone"][target.name].append(_sample(target, _WHOLE, 1).half)
+            if target.name in ("direct", "gateway"):
+                found["p50_alone_at_work"][target.name].append(_sample(target, _WORK, 1).half)
             stream = _sample(target, _STREAM, target.streams)
             found["chunk_cpu"][target.name].append(stream.cpu / stream.frames)
             paced = _sample(target, _PACED, target.streams, timed=True)
@@ -93,7 +97,7 @@ def _costs(targets: Sequence[Target]) -> Iterator[tuple[str, object]]:
         what: {name: statistics.median(values) for name, values in by.items()} for what, by in found.items()
     }
     yield from _ratios(middle)
-    for what in ("request_cpu", "chunk_cpu", "p50_alone", "added_between_frames_p99"):
+    for what in ("request_cpu", "chunk_cpu", "p50_alone", "p50_alone_at_work", "added_between_frames_p99"):
         for name, value in middle[what].items():
             yield f"{what}_us.{name}", f"{value * 1e6:.1f}"
     for name, value in middle["requests_per_second"].items():
@@ -112,6 +116,10 @@ def _ratios(middle: dict[str, Sizes]) -> Iterator[tuple[str, object]]:
         yield "chunk_cpu.litellm_of_gateway", f"{chunk['litellm'] / chunk['gateway']:.1f}"
     yield "request_cpu.of_relay", f"{request['gateway'] / request['relay']:.2f}"
     yield "p50_alone.of_direct", f"{alone['gateway'] / alone['direct']:.2f}"
+    if "envoy" in alone:
+        yield "p50_alone.envoy_of_direct", f"{alone['envoy'] / alone['direct']:.2f}"
+    work = middle["p50_alone_at_work"]
+    yield "p50_alone_at_work.of_direct", f"{work['gateway'] / work['direct']:.2f}"
     pace = _PACED.pace_ms / 1000
     yield "added_between_frames_p99.of_pace", f"{(late['gateway'] - late['direct']) / pace:.4f}"
 

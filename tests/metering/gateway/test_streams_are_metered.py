@@ -56,6 +56,53 @@ def test_wherever_it_is_cut_the_client_sees_what_it_would_have_without_us(cuts: 
     assert metered.is_done
 
 
+TEXTS = st.lists(
+    st.sampled_from([*'ab"\\{}[],:\n\r ', "error", "abort", ',"usage":{"prompt_tokens":7,"total_tokens":']),
+    max_size=6,
+).map("".join)
+
+
+@st.composite
+def event_of_a_token(draw: st.DrawFn) -> dict[str, Any]:
+    """Mostly alike, as those of one stream are, and sometimes different in any member."""
+    choice: dict[str, Any] = {"index": 0, "delta": {"content": draw(TEXTS)}, "logprobs": None}
+    choice["finish_reason"] = draw(st.sampled_from([None, None, None, "stop", "abort"]))
+    message = {"id": "1", "choices": [choice], "usage": used(draw(st.integers(0, 9)), prompt=7)}
+    odd = draw(
+        st.sampled_from(["", "", "", "role", "reasoning", "nested", "error", "prompt", "none", "null"])
+    )
+    if odd in ("role", "reasoning"):
+        choice["delta"][odd] = "x"
+    elif odd == "nested":
+        message["more"] = {"usage": message["usage"]}
+    elif odd == "error":
+        message["error"] = draw(st.sampled_from([None, {"message": "x"}]))
+    elif odd == "prompt":
+        message["usage"]["prompt_tokens"] = draw(st.integers(-1, 9))
+    elif odd:
+        message["choices" if odd == "none" else "usage"] = [] if odd == "none" else None
+    return message
+
+
+@given(st.lists(event_of_a_token(), min_size=2, max_size=8), st.booleans())
+def test_an_event_that_is_compared_means_what_it_means_when_it_is_read(
+    messages: list[dict[str, Any]], keep_last: bool
+) -> None:
+    """Whatever texts and members events have: as if each were read as JSON, in one piece or in many."""
+    first = [{"choices": [{"delta": {"content": "a"}}], "usage": used(0)}]
+    sent = [
+        b"data: " + json.dumps(each, separators=(",", ":"), ensure_ascii=False).encode() + b"\n\n"
+        for each in first + messages
+    ]
+    compared, pieces = stream(keep_last=keep_last), stream(keep_last=keep_last)
+    read = stream(keep_last=keep_last)
+    read._is_comparable = False
+    shown = b"".join(map(read.feed, sent))
+    assert b"".join(map(compared.feed, sent)) == pieces.feed(b"".join(sent)) == shown
+    assert compared.counted == pieces.counted == read.counted
+    assert compared.failed is pieces.failed is read.failed
+
+
 def test_who_asked_for_usage_gets_the_last_event_and_no_other() -> None:
     metered = stream(keep_last=True)
     out = metered.feed(REPORTED) + metered.rest()
