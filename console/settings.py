@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import environ
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -242,6 +243,12 @@ CELERY_BEAT_SCHEDULE = {
         "task": "metering.tasks.read_engine_counters",
         "schedule": 60.0,
         "options": {"expires": 60},
+    },
+    # A few minutes past the hour, when its last requests are over. Late ones are packed the next time.
+    "close-hours": {
+        "task": "metering.tasks.close_hours",
+        "schedule": crontab(minute="5"),
+        "options": {"expires": 3000},
     },
     "observe-due": {"task": "deployments.tasks.observe_due", "schedule": 2.0, "options": {"expires": 2}},
 }

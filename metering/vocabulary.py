@@ -20,3 +20,11 @@ class EntryKind(Word):
 
     REQUEST = "request", "Request"
     CORRECTION = "correction", "Correction"
+
+
+class LatencyMeasure(Word):
+    """What is measured of a request at the gateway."""
+
+    TTFT = "ttft", "Time to first token"
+    ITL = "itl", "Inter-token latency"
+    E2E = "e2e", "End-to-end time"

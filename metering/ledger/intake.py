@@ -5,7 +5,8 @@
 3. What names an organisation, a person or a key that does not exist is put aside as well.
 4. The others are priced with the price that was in force when they began, and inserted; an event that is there already
    changes nothing, however often and however late it comes.
-5. The hours get the sums of what is really new, keys the time of their last use, and gateways the number of what came.
+5. The hours get the sums of what is really new, and their histograms how long it took; keys the time of their last use,
+   and gateways the number of what came.
 
 The statement that does it is one, so that the sums can be of nothing else than the rows. Money is multiplied and never
 divided: a product of numerics is exact. Rows are written in one order, so that two ledgers do not wait for each other.
@@ -188,6 +189,22 @@ WITH judged AS (
         cached_tokens = old.cached_tokens + excluded.cached_tokens,
         output_tokens = old.output_tokens + excluded.output_tokens,
         amount = old.amount + excluded.amount
+), latency AS (
+    INSERT INTO metering_latencybucket AS old (deployment_id, hour, measure, bucket, count, total_us)
+    SELECT deployment_id, date_trunc('hour', started_at, 'UTC') AS hour, measure,
+           slipway_latency_bucket(us) AS bucket, count(*), sum(us)
+    FROM fresh CROSS JOIN LATERAL (VALUES
+        ('ttft', ttft_us),
+        ('itl', itl_us),
+        ('e2e', CASE WHEN status = 'completed'
+                     THEN (extract(epoch FROM ended_at - started_at) * 1000000)::bigint END)
+    ) AS measured (measure, us)
+    WHERE us IS NOT NULL
+    GROUP BY 1, 2, 3, 4
+    ORDER BY 1, 2, 3, 4
+    ON CONFLICT (deployment_id, hour, measure, bucket) DO UPDATE SET
+        count = old.count + excluded.count,
+        total_us = old.total_us + excluded.total_us
 ), used AS (
     UPDATE metering_apikey AS api_key
     SET last_used_at = newest.at
