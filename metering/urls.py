@@ -1,8 +1,8 @@
-"""Addresses of metering: API keys, limits, usage."""
+"""Addresses of metering: metrics, API keys, limits, usage."""
 
 from django.urls import path
 
-from metering.views import keys, limits, new_keys, usage
+from metering.views import keys, limits, metrics, new_keys, usage
 from metering.views.place import in_console, in_portal
 
 _KEYS = (
@@ -14,6 +14,7 @@ _KEYS = (
 )
 
 urlpatterns = [
+    path("deployments/<slug:name>/metrics/", metrics.metrics, name="deployment_metrics"),
     path("deployments/<slug:name>/limits/", limits.manage, name="deployment_limits"),
     path("usage/", usage.overview, name="usage"),
     path("usage/correctness/", usage.correctness, name="usage_correctness"),

@@ -1,4 +1,4 @@
-"""The configuration of a deployment as facts, and the place where its metrics appear."""
+"""The configuration of a deployment as facts."""
 
 from typing import Any
 
@@ -32,13 +32,6 @@ def settings(request: Request, name: str) -> HttpResponse:
         "saved_by": deployment.current.author or "the command line",  # type: ignore[union-attr]
     }
     return page(request, "deployments/configuration.html", context)
-
-
-@require_safe
-@requires(Permission.VIEW)
-def metrics(request: Request, name: str) -> HttpResponse:
-    deployment, standing, now = find(request, name)
-    return page(request, "deployments/metrics.html", head(deployment, standing, "deployment_metrics", now))
 
 
 def _sections(spec: DeploymentSpec, model: str) -> list[tuple[str, Facts]]:

@@ -21,7 +21,6 @@ urlpatterns = [
     path("import/", documents.import_document, name="deployment_import"),
     path("deployments/<slug:name>/", rollout.detail, name="deployment_detail"),
     path("deployments/<slug:name>/configuration/", configuration.settings, name="deployment_configuration"),
-    path("deployments/<slug:name>/metrics/", configuration.metrics, name="deployment_metrics"),
     path("deployments/<slug:name>/logs/", logs.log, name="deployment_logs"),
     path("deployments/<slug:name>/revisions/", revisions.listed, name="deployment_revisions"),
     path("deployments/<slug:name>/revisions/compare/", revisions.compare, name="deployment_compare"),

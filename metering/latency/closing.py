@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
 
 from metering.latency.histogram import Histogram
+from metering.latency.period import HOURS_KEPT
 from metering.models import LatencySpan
 
-#: Hours are kept as such for 13 months; after that as days (UTC).
-HOURS_KEPT = timedelta(days=396)
 #: Histograms of one transaction.
 _AT_ONCE = 500
 _LOCK = 0x536C6970_4C617465

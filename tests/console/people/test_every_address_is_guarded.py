@@ -79,7 +79,7 @@ ROWS = {
     "deployment_import": changing(),
     "deployment_detail": reading("chat"),
     "deployment_configuration": reading("chat"),
-    "deployment_metrics": reading("chat"),
+    "deployment_metrics": Row(200, 403, ("chat",)),
     "deployment_logs": reading("chat"),
     "deployment_revisions": reading("chat"),
     "deployment_revision": reading("chat", 1),

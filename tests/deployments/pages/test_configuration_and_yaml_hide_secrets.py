@@ -48,4 +48,4 @@ def test_the_download_is_the_document(web: Client, chat: Deployment) -> None:
 
 def test_metrics_say_what_will_appear_and_invent_nothing(web: Client) -> None:
     page = web.get("/deployments/chat/metrics/").content.decode()
-    assert "once requests to this deployment are metered" in page
+    assert "after the first request to this deployment" in page

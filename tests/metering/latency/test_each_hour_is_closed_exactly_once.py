@@ -14,6 +14,7 @@ from django.utils import timezone
 from metering.events import Event
 from metering.latency import closing
 from metering.latency.histogram import Histogram
+from metering.latency.period import HOURS_KEPT
 from metering.ledger import intake
 from metering.models import LatencyBucket, LatencySpan
 from metering.vocabulary import RequestStatus
@@ -177,7 +178,7 @@ def test_hours_that_are_old_become_days_and_nothing_of_them_is_lost(place: Place
     events = requests(place, hour(3), 30) + requests(place, hour(30), 30, seed=2)
     take(events)
     closing.close(timezone.now())
-    later = timezone.now() + closing.HOURS_KEPT + timedelta(days=3)
+    later = timezone.now() + HOURS_KEPT + timedelta(days=3)
     closing.close(later)
     assert is_right(events)
     lengths = set(LatencySpan.objects.values_list("length", flat=True))
