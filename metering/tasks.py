@@ -3,9 +3,14 @@
 from celery import shared_task
 from django.utils import timezone
 
-from metering import engine_counters
+from metering.engine_metrics import closing, looking
 
 
 @shared_task(ignore_result=True)
-def read_engine_counters() -> None:
-    engine_counters.look(timezone.now())
+def read_engine_metrics() -> None:
+    looking.look(timezone.now())
+
+
+@shared_task(ignore_result=True)
+def close_engine_hours() -> None:
+    closing.close(timezone.now())

@@ -2,12 +2,15 @@
 
 from metering.models.api_key import ApiKey
 from metering.models.engine_counter import EngineCounter
+from metering.models.engine_metrics import EngineHour, EngineMinute
 from metering.models.limits import LimitChange, LimitMode, LimitOverride
 from metering.models.usage import GatewayTally, UsageEvent, UsageHour, UsageReject
 
 __all__ = [
     "ApiKey",
     "EngineCounter",
+    "EngineHour",
+    "EngineMinute",
     "GatewayTally",
     "LimitChange",
     "LimitMode",
