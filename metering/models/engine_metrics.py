@@ -1,7 +1,8 @@
 """What engines say of themselves, by the minute and by the hour. Written by the look and by closing hours alone.
 
 Growth is that of a counter from one reading of a replica to the next one, whatever time lies between them: it counts in
-the minute of the later one. A figure is null when the engine did not say it, which is not the same as 0.
+the minute of the later one, although most of it may be from the minute before. A figure is null when the engine did
+not say it, which is not the same as 0.
 """
 
 from django.db import models

@@ -94,7 +94,9 @@ def test_an_address_that_another_deployment_had_begins_anew(replicas: Replicas) 
     replicas.say(at(0), prompt_tokens=100)
     other = Replicas(deployment_id=8)
     other.say(at(1), prompt_tokens=900)
+    replicas.say(at(2), prompt_tokens=130)
     assert other.growth("prompt_tokens") == [None]
+    assert replicas.growth("prompt_tokens") == [None, 30]
     assert set(EngineMinute.objects.values_list("upstream", flat=True)) == {upstream()}
 
 

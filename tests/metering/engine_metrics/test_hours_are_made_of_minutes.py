@@ -85,6 +85,15 @@ def test_an_hour_that_was_closed_too_early_is_made_anew(replicas: Replicas) -> N
     assert (second.minutes, second.looks, second.generation_tokens) == (30, 60, 29 * 1200)
 
 
+def test_an_hour_that_grew_by_another_replica_says_so_in_all_its_rows(replicas: Replicas) -> None:
+    an_hour(replicas, last=30)
+    closing.close(at(hours=1))
+    for minute in range(30, 60):
+        replicas.say(at(minute), number=2, running=1)
+    closing.close(at(hours=9))
+    assert list(EngineHour.objects.values_list("minutes", "looks")) == [(30, 60), (30, 60)]
+
+
 def test_growth_that_is_added_to_a_minute_after_its_hour_was_closed_is_not_lost(replicas: Replicas) -> None:
     an_hour(replicas)
     closing.close(at(hours=1))

@@ -131,7 +131,6 @@ def test_what_is_not_on_loopback_or_does_not_answer_is_left_out() -> None:
         b"",
         b"nonsense\r\n\r\n",
         b"HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\n\r\n" + pages.VLLM,
-        b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"x" * 10,
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n",
         page(b"<html>no metrics here</html>"),
@@ -142,6 +141,20 @@ def test_an_answer_that_is_none_is_no_reading_and_no_error(content: bytes) -> No
     with speaking(saying(content)) as broken, speaking(saying(page(pages.VLLM))) as good:
         found = door.read([Place(1, broken), Place(1, good)], timezone.now())
     assert [reading.place.upstream for reading in found] == [good]
+
+
+def test_an_engine_leads_nowhere_else() -> None:
+    asked: list[int] = []
+
+    def count(connection: socket.socket) -> None:
+        asked.append(1)
+        connection.sendall(page(pages.VLLM))
+
+    with speaking(count) as other:
+        away = f"HTTP/1.1 302 Found\r\nLocation: {other}/metrics\r\nContent-Length: 0\r\n\r\n".encode()
+        with speaking(saying(away)) as url:
+            assert door.read([Place(1, url)], timezone.now()) == []
+    assert not asked
 
 
 def test_a_page_without_end_is_read_up_to_its_largest_size(monkeypatch: pytest.MonkeyPatch) -> None:
