@@ -239,15 +239,22 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_BEAT_SCHEDULE = {
     "heartbeat": {"task": "console.tasks.heartbeat", "schedule": 5.0, "options": {"expires": 5}},
     "reconcile-due": {"task": "deployments.tasks.reconcile_due", "schedule": 5.0, "options": {"expires": 5}},
-    "read-engine-counters": {
-        "task": "metering.tasks.read_engine_counters",
-        "schedule": 60.0,
+    # By the clock: every 60 s from any moment on drifts, and would leave a minute out now and then.
+    "read-engine-metrics": {
+        "task": "metering.tasks.read_engine_metrics",
+        "schedule": crontab(),
         "options": {"expires": 60},
     },
     # A few minutes past the hour, when its last requests are over. Late ones are packed the next time.
     "close-hours": {
         "task": "metering.tasks.close_hours",
         "schedule": crontab(minute="5"),
+        "options": {"expires": 3000},
+    },
+    # When the last look of the hour before is over. What is late is done the next time.
+    "close-engine-hours": {
+        "task": "metering.tasks.close_engine_hours",
+        "schedule": crontab(minute="3"),
         "options": {"expires": 3000},
     },
     "observe-due": {"task": "deployments.tasks.observe_due", "schedule": 2.0, "options": {"expires": 2}},

@@ -3,15 +3,21 @@
 from celery import shared_task
 from django.utils import timezone
 
-from metering import engine_counters
-from metering.latency import closing
+from metering.engine_metrics import closing as engine_hours
+from metering.engine_metrics import looking
+from metering.latency import closing as latency_hours
 
 
 @shared_task(ignore_result=True)
-def read_engine_counters() -> None:
-    engine_counters.look(timezone.now())
+def read_engine_metrics() -> None:
+    looking.look(timezone.now())
+
+
+@shared_task(ignore_result=True)
+def close_engine_hours() -> None:
+    engine_hours.close(timezone.now())
 
 
 @shared_task(ignore_result=True)
 def close_hours() -> None:
-    closing.close(timezone.now())
+    latency_hours.close(timezone.now())

@@ -2,6 +2,7 @@
 
 from metering.models.api_key import ApiKey
 from metering.models.engine_counter import EngineCounter
+from metering.models.engine_metrics import EngineHour, EngineMinute
 from metering.models.latency import LatencyBucket, LatencySpan, LatencyTarget
 from metering.models.limits import LimitChange, LimitMode, LimitOverride
 from metering.models.usage import GatewayTally, UsageEvent, UsageHour, UsageReject
@@ -9,6 +10,8 @@ from metering.models.usage import GatewayTally, UsageEvent, UsageHour, UsageReje
 __all__ = [
     "ApiKey",
     "EngineCounter",
+    "EngineHour",
+    "EngineMinute",
     "GatewayTally",
     "LatencyBucket",
     "LatencySpan",

@@ -20,7 +20,8 @@ from console.local.family import Family
 from deployments.models import Cluster, Deployment, Observation, Price
 from deployments.spec import EngineSpec, SharingSpec
 from deployments.vocabulary import ClusterKind, Engine, Sharing
-from metering import engine_counters, issuing
+from metering import issuing
+from metering.engine_metrics import looking
 from metering.ledger import partitions
 from metering.models import ApiKey, UsageEvent
 from tests.deployments.pages import world
@@ -95,7 +96,7 @@ def shop(transactional_db: None, tmp_path: Path, valkey: redis.Redis, engine: Re
     Cluster.objects.update(kind=ClusterKind.SANDBOX)  # the one kind whose engines are on loopback
     Observation.objects.update(upstreams=[engine.url])
     engine.at_rest()
-    engine_counters.look(timezone.now())
+    looking.look(timezone.now())
     database = {"DATABASE_URL": database_url()}
     database = {"DATABASE_URL": database_url()}
     gateway = GatewayProcess(tmp_path / "gateway", environment=database)

@@ -17,7 +17,8 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from deployments.models import RateLimit
-from metering import engine_counters, invariants
+from metering import invariants
+from metering.engine_metrics import looking
 from metering.models import UsageEvent
 from metering.vocabulary import RequestStatus
 from tests.real_engine.conftest import CACHED, INPUT, OUTPUT, Shop
@@ -190,7 +191,7 @@ def test_what_the_engine_refuses_costs_nothing(shop: Shop) -> None:
 def test_the_check_of_the_ledger_finds_nothing(shop: Shop, engine: RealEngine) -> None:
     shop.ledger(usual_work(shop.tenant))
     engine.at_rest()
-    assert engine_counters.look(timezone.now()) == 1
+    assert looking.look(timezone.now()) == 1
     findings = {finding.title: finding for finding in invariants.check(timezone.now())}
     told = total(shop.tenant.told)
     counted = f"{told.input + told.output:,} tokens"

@@ -19,11 +19,11 @@ from console.access import Role
 from deployments.models import RateLimit
 from deployments.vocabulary import Tone
 from metering import engine_counters, invariants, invoices
+from metering.engine_metrics.door import Place as Replica
 from metering.events import FIELD, STREAM
 from metering.ledger import intake
 from metering.models import EngineCounter, LimitChange, LimitMode, LimitOverride, UsageHour
 from tests.deployments.pages import world
-from tests.metering.gateway.engine import running
 from tests.metering.ledger.conftest import Place, entries
 
 pytestmark = pytest.mark.django_db
@@ -184,26 +184,11 @@ def test_estimates_unpriced_usage_and_rejects_are_told(place: Place) -> None:
     assert found["Rejected events"].facts[0][1] == "1"
 
 
-PAGE = b"""# HELP vllm:prompt_tokens_total x
-vllm:prompt_tokens_total{engine="0",model_name="m"} 120.0
-vllm:prompt_tokens_total{engine="1",model_name="m"} 3.0
-vllm:prompt_tokens_created{engine="0"} 1.7e+09
-vllm:generation_tokens_total{engine="0",model_name="m"} 1.5e+03
-"""
-
-
-def test_an_engines_own_counters_are_read() -> None:
-    assert engine_counters.parse(PAGE) == (123, 1500)
-    assert engine_counters.parse(b"other_total 3\n") is None
-
-
 def test_an_engine_that_starts_anew_goes_on_where_it_was() -> None:
     now = timezone.now()
     counter = None
     for reading in ((100, 10), (150, 20), (5, 1), (9, 2)):
-        counter = engine_counters._next(
-            counter, (1, "http://127.0.0.1:1"), engine_counters.Reading(*reading), now
-        )
+        counter = engine_counters._next(counter, Replica(1, "http://127.0.0.1:1"), reading, now)
     assert counter is not None
     assert (counter.input_tokens, counter.output_tokens) == (50 + 5 + 4, 10 + 1 + 1)
 
@@ -224,14 +209,6 @@ def test_the_ledger_is_held_against_the_engines(place: Place) -> None:
     assert "the engines counted 12,000 (+0.00 %)" in findings()["Ledger and engines"].sentence
     EngineCounter.objects.update(output_tokens=6_000)
     assert findings()["Ledger and engines"].tone is Tone.WARN
-
-
-def test_an_engine_that_does_not_answer_is_left_out(place: Place) -> None:
-    from deployments.models import Observation
-
-    with running() as engine:
-        Observation.objects.update(upstreams=[engine.url, "http://127.0.0.1:9", "http://169.254.169.254:80"])
-        assert engine_counters.look(timezone.now()) == 0  # the test's engine has no such page
 
 
 def test_the_page_shows_all_of_it_with_a_fixed_number_of_queries(place: Place) -> None:
