@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from console.presentation.times import MONTHS
+from metering.engine_metrics.reading import Series
 from metering.latency.period import Period
 from metering.latency.reading import Latency, Metrics, Step, Traffic
 from metering.vocabulary import LatencyMeasure, RequestStatus
@@ -29,6 +30,14 @@ class Row(NamedTuple):
     is_partial: bool
     over: tuple[bool, bool]
     """Whether the p95 of TTFT and of ITL is above its target."""
+
+
+class EngineRow(NamedTuple):
+    """What the engines said in one minute or hour, by column; None is a gap."""
+
+    start: datetime
+    name: str
+    figures: dict[str, Decimal | int | None]
 
 
 class Targets(NamedTuple):
@@ -101,6 +110,44 @@ def step_name(start: datetime, period: Period) -> str:
         return f"{start.day} {MONTHS[start.month - 1][:3]} {start.year}"
     here = start.astimezone(period.zone)
     return f"{here.day} {MONTHS[here.month - 1][:3]} {here:%H:%M}"
+
+
+def engine_rows(series: Series, period: Period) -> list[EngineRow]:
+    """In the order of time; shares as percent."""
+    return [
+        EngineRow(
+            point.at,
+            step_name(point.at, period),
+            {
+                "replicas": point.replicas or None,
+                "running": _tenths(point.running),
+                "waiting": _tenths(point.waiting),
+                "kv_use": _percent(point.kv_use),
+                "kv_use_max": _percent(point.kv_use_max),
+                "prefix_hit_rate": _percent(point.prefix_hit_rate),
+                "preemptions": point.preemptions,
+            },
+        )
+        for point in series.points
+    ]
+
+
+def _tenths(value: float | None) -> Decimal | None:
+    return None if value is None else Decimal(f"{value:.1f}")
+
+
+def _percent(share: float | None) -> Decimal | None:
+    return None if share is None else Decimal(f"{share * 100:.1f}")
+
+
+def engine_chart(found: Sequence[EngineRow]) -> dict[str, Any]:
+    """As `chart` does, for what the engines said."""
+    names = found[0].figures if found else ()
+    return {
+        "x": [f"{row.start:%Y-%m-%dT%H:%M}" for row in found],
+        "names": [row.name for row in found],
+        "series": {name: [_number(row.figures[name]) for row in found] for name in names},
+    }
 
 
 def chart(

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from csp.decorators import csp_update
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import Value
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
@@ -20,6 +21,7 @@ from console.http import Request, page
 from deployments.models import Deployment
 from deployments.views.frame import find, head
 from deployments.vocabulary import Phase
+from metering.engine_metrics import reading as engine_reading
 from metering.latency import period as periods
 from metering.latency import reading, showing
 from metering.latency.period import BadPeriod, Period
@@ -61,6 +63,9 @@ def metrics(request: Request, name: str) -> HttpResponse:
     rows = showing.rows(found, period, targets, now)
     if request.GET.get("format") == "csv" and not problem:
         return _file(deployment, period, rows)
+    engine = engine_reading.read(deployment.pk, period.begin, period.end, now)
+    engine_rows = [] if engine.is_empty or period.is_daily else showing.engine_rows(engine, period)
+    chart = showing.chart(rows, period, targets, _marks(deployment, period), now)
     context = head(deployment, standing, "deployment_metrics", now) | {
         "problem": problem,
         "period": period,
@@ -74,7 +79,9 @@ def metrics(request: Request, name: str) -> HttpResponse:
         "has_requests": bool(found.whole.traffic.total),
         "stats": _stats(found, rows, targets),
         "rows": rows[::-1],
-        "chart": showing.chart(rows, period, targets, _marks(deployment, period), now),
+        "chart": {**chart, "engine": showing.engine_chart(engine_rows)},
+        "engine_rows": engine_rows[::-1],
+        "engine_unit": "minute" if engine.step == engine_reading.MINUTE else "hour",
         "targets": targets,
         "findings": {
             "ttft": showing.finding(rows, "ttft_p95", targets.ttft),
@@ -137,15 +144,20 @@ def _text(value: object) -> str:
 
 
 def _marks(deployment: Deployment, period: Period) -> list[Mark]:
-    """Revisions and failures of the period, the newest of them."""
-    span = {"created_at__gte": period.begin, "created_at__lt": period.end}
-    revisions = deployment.revisions.filter(**span).order_by("-number").values_list("created_at", "number")
-    failures = deployment.transitions.filter(
-        at__gte=period.begin, at__lt=period.end, after=Phase.FAILED
-    ).values_list("at", flat=True)
-    marks = [Mark(at, f"rev {number}") for at, number in revisions[:MOST_MARKS]]
-    marks += [Mark(at, "failed", "bad") for at in failures[:MOST_MARKS]]
-    return sorted(marks)[-MOST_MARKS:]
+    """Revisions and failures of the period, the newest of them. One query."""
+    revisions = deployment.revisions.filter(created_at__gte=period.begin, created_at__lt=period.end)
+    failures = deployment.transitions.filter(at__gte=period.begin, at__lt=period.end, after=Phase.FAILED)
+    found = (
+        revisions.order_by()
+        .values_list("created_at", "number", Value(value=False))
+        .union(failures.order_by().values_list("at", "revision", Value(value=True)), all=True)
+        .order_by("-created_at")[:MOST_MARKS]
+    )
+    marks = [
+        Mark(at, "failed" if failed else f"rev {number}", "bad" if failed else "")
+        for at, number, failed in found
+    ]
+    return marks[::-1]
 
 
 def _file(deployment: Deployment, period: Period, rows: Iterable[Row]) -> HttpResponse:

@@ -32,6 +32,16 @@
     hovertemplate: `%{y:,} ${extra.unit ?? ""}`, ...extra.more,
   });
 
+  // By the minute there are too many points for dots, but one that stands alone has no line.
+  const ofEngine = (label, name, colour, unit = "") => {
+    const { x, names, series } = data.engine;
+    return {
+      type: "scatter", mode: "lines+markers", name: label, x, y: series[name], text: names, connectgaps: false,
+      line: { color: colour, width: 1.5 }, marker: { color: colour, size: x.length > 100 ? 2 : 4 },
+      hovertemplate: `%{y:,}${unit}`,
+    };
+  };
+
   const traces = {
     latency: (name, c) => [
       line("p99", data.series[`${name}_p99`], c.series[2], 1.5, { unit: "ms" }),
@@ -52,6 +62,9 @@
   const of = (name, c) => {
     if (name === "ttft" || name === "itl") return traces.latency(name, c);
     if (name === "tokens") return traces.tokens(c);
+    if (name === "queue") return [ofEngine("Running", "running", c.series[1]), ofEngine("Waiting", "waiting", c.series[2])];
+    if (name === "kv") return [ofEngine("Mean", "kv_use", c.series[1], " %"), ofEngine("Fullest", "kv_use_max", c.series[2], " %")];
+    if (name === "replicas") return [{ ...ofEngine("Replicas", "replicas", c.series[1]), mode: "lines", line: { color: c.series[1], width: 1.5, shape: "hv" } }];
     return traces.bars(name, name === "failed" ? c.bad : c.series[1]);
   };
 
@@ -118,7 +131,7 @@
       },
       yaxis: {
         rangemode: "tozero", gridcolor: c.grid, zerolinecolor: c.line, fixedrange: true, tickformat: ",",
-        ...(name === "failed" && most < 5 ? { dtick: 1 } : { nticks: 5 }),
+        ...(["failed", "replicas", "queue"].includes(name) && most < 5 ? { dtick: 1 } : { nticks: 5 }),
         ticksuffix: unit(name), showticksuffix: "last", tickfont: { color: c.ink },
       },
       ...marks(name, c),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import httpx
 import pytest
@@ -32,8 +33,6 @@ def used(stack: Stack) -> Stack:
 
 
 def wait_until_it_serves(stack: Stack, tenant: Tenant) -> None:
-    import time
-
     deadline = time.monotonic() + PATIENCE
     while True:
         answer = httpx.post(
@@ -56,7 +55,9 @@ def shown(page: Page) -> None:
             break
         page.wait_for_timeout(500)
     expect(page.locator("[data-chart='ttft'] .main-svg").first).to_be_visible()
-    expect(page.locator("[data-chart] .main-svg")).to_have_count(15)  # three layers each
+    charts = page.locator("[data-chart]").count()  # those of engines only once one was read
+    assert charts in (5, 8)
+    expect(page.locator("[data-chart] .main-svg")).to_have_count(3 * charts)  # three layers each
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from deployments.vocabulary import Phase
 from metering.latency import closing
 from metering.latency.histogram import Histogram
 from metering.ledger import intake
-from metering.models import LatencyBucket, LatencySpan, LatencyTarget, UsageHour
+from metering.models import EngineMinute, LatencyBucket, LatencySpan, LatencyTarget, UsageHour
 from metering.vocabulary import RequestStatus
 from tests.deployments.pages import world
 from tests.metering.ledger.conftest import Place, entries
@@ -58,9 +58,9 @@ def chart_of(answer: HttpResponse) -> dict[str, Any]:
     return dict(json.loads(found[1]))
 
 
-def cells(answer: HttpResponse) -> list[list[str]]:
-    """The table of the page, in the order of time."""
-    body = re.search(r'id="numbers">.*?<tbody>(.*?)</tbody>', answer.content.decode(), re.DOTALL)
+def cells(answer: HttpResponse, table: str = "numbers") -> list[list[str]]:
+    """A table of the page, in the order of time."""
+    body = re.search(rf'id="{table}">.*?<tbody>(.*?)</tbody>', answer.content.decode(), re.DOTALL)
     assert body
     rows = re.findall(r"<tr>(.*?)</tr>", body[1], re.DOTALL)
     return [re.findall(r'<td class="num">(?:<span class="none">)?([^<]*)', row) for row in rows][::-1]
@@ -90,6 +90,49 @@ def test_hours_without_requests_are_gaps_and_not_zeros(place: Place, web: Client
         assert values[-3] is None, name
         assert values[-2] is not None, name
     assert series["ttft_p95"][-2] == pytest.approx(300, rel=0.012)
+
+
+@pytest.mark.parametrize(
+    ("query", "unit"), [("", "hour"), ("?from={0:%Y-%m-%dT%H}:00&to={1:%Y-%m-%dT%H}:00", "minute")]
+)
+def test_what_engines_say_is_drawn_and_told(place: Place, web: Client, query: str, unit: str) -> None:
+    take(place, 1, 300)
+    at = hours_ago(1).replace(minute=20)
+    for number, (running, waiting) in enumerate(((3, 1), (4, None))):
+        EngineMinute.objects.create(
+            deployment_id=place.deployment.pk,
+            upstream=f"http://127.0.0.1:{9000 + number}",
+            minute=at,
+            read_at=at,
+            over_seconds=60,
+            running=running,
+            waiting=waiting,
+            kv_use=0.25 + number / 2,
+        )
+    answer = web.get(PAGE + query.format(hours_ago(2), hours_ago(0)))
+    engine = chart_of(answer)["engine"]
+    place_of = engine["x"].index(f"{at:%Y-%m-%dT%H}:{'20' if unit == 'minute' else '00'}")
+    figures = {name: values[place_of] for name, values in engine["series"].items()}
+    assert figures == {
+        "replicas": 2,
+        "running": 7,
+        "waiting": 1,
+        "kv_use": 50,
+        "kv_use_max": 75,
+        "prefix_hit_rate": None,
+        "preemptions": None,
+    }
+    told = [[each if each == "–" else float(each) for each in row] for row in cells(answer, "engine-numbers")]
+    drawn = [["–" if v is None else v for v in row] for row in zip(*engine["series"].values(), strict=True)]
+    assert told == drawn
+    assert f"Engine figures by the {unit}" in answer.content.decode()
+
+
+def test_where_no_engine_was_read_nothing_is_said_of_engines(place: Place, web: Client) -> None:
+    take(place, 1, 300)
+    answer = web.get(PAGE)
+    assert chart_of(answer)["engine"]["x"] == []
+    assert "engine-numbers" not in answer.content.decode()
 
 
 @pytest.mark.parametrize("is_closed", [False, True])
