@@ -67,7 +67,7 @@ class Histogram:
         return cls.of_counts(counts, total)
 
     @classmethod
-    def unpack(cls, packed: bytes, count: int, total_us: int) -> Self:
+    def unpack(cls, packed: bytes | memoryview, count: int, total_us: int) -> Self:
         """What `pack` gave. Raises ValueError for what it cannot have given."""
         try:
             planes = zlib.decompress(packed)

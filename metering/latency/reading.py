@@ -7,13 +7,13 @@ to which something came late. Steps without requests have no figures: a gap is n
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
-from django.db.models import Sum
+from django.db.models import BigIntegerField, F, Func, Q, Sum
 
 from metering.latency.histogram import Histogram
-from metering.latency.period import DAY, Period
+from metering.latency.period import Period
 from metering.models import LatencyBucket, LatencySpan, UsageHour
 from metering.vocabulary import LatencyMeasure, RequestStatus
 
@@ -76,12 +76,14 @@ def read(deployment_id: int, period: Period) -> Metrics:
     """Three queries."""
     figures, now, before = _latency(deployment_id, period)
     traffic = _traffic(deployment_id, period)
+    nothing = Latency()
     steps = [
-        Step(start, {m: figures.get((start, m), Latency()) for m in MEASURES}, traffic.get(start))
-        for start in period.starts()
+        Step(start, {m: figures.get((at, m), nothing) for m in MEASURES}, traffic.get(at))
+        for start, at in ((start, int(start.timestamp())) for start in period.starts())
     ]
-    here = [each for start, each in traffic.items() if start >= period.begin]
-    earlier = [each for start, each in traffic.items() if start < period.begin]
+    begin = int(period.begin.timestamp())
+    here = [each for at, each in traffic.items() if at >= begin]
+    earlier = [each for at, each in traffic.items() if at < begin]
     return Metrics(steps, _whole(now, here), _whole(before, earlier))
 
 
@@ -90,83 +92,114 @@ def _whole(histograms: dict[str, Histogram], traffic: list[Traffic]) -> Whole:
     return Whole(latency, _sum(traffic))
 
 
+class _Epoch(Func):
+    """Seconds since 1970. Thousands of moments are many times as expensive."""
+
+    template = "extract(epoch FROM %(expressions)s)::bigint"
+    output_field = BigIntegerField()
+
+
+_Place = tuple[int, str]
+"""Second of a start, and measure."""
+
+
 def _latency(
     deployment_id: int, period: Period
-) -> tuple[dict[tuple[datetime, str], Latency], dict[str, Histogram], dict[str, Histogram]]:
+) -> tuple[dict[_Place, Latency], dict[str, Histogram], dict[str, Histogram]]:
     """The steps' figures, and the histograms of this period and of the one before."""
-    spans = LatencySpan.objects.filter(
-        deployment_id=deployment_id, start__gte=period.before.begin, start__lt=period.end
-    ).values_list("start", "measure", "count", "total_us", "p50_us", "p95_us", "p99_us", "packed")
-    parts: dict[tuple[datetime, str], Histogram] = {}
-    figures: dict[tuple[datetime, str], Latency] = {}
-    merged: set[tuple[datetime, str]] = set()
+    wanted = Q(start__gte=period.begin) | ~Q(measure=LatencyMeasure.E2E)
+    spans = (
+        LatencySpan.objects.filter(
+            wanted, deployment_id=deployment_id, start__gte=period.before.begin, start__lt=period.end
+        )
+        .annotate(at=_Epoch(F("start")))
+        .values_list("at", "measure", "count", "total_us", "p50_us", "p95_us", "p99_us", "packed")
+    )
+    parts: dict[_Place, Histogram] = {}
+    figures: dict[_Place, Latency] = {}
+    merged: set[_Place] = set()
     now: dict[str, Histogram] = defaultdict(Histogram)
     before: dict[str, Histogram] = defaultdict(Histogram)
+    step, begin = int(period.step.total_seconds()), int(period.begin.timestamp())
 
-    def add(start: datetime, measure: str, part: Histogram) -> tuple[datetime, str]:
-        place = _start(start, period), measure
+    def add(at: int, measure: str, part: Histogram) -> _Place | None:
+        if at < begin:
+            before[measure] += part
+            return None
+        now[measure] += part
+        place = at - at % step, measure
         if place in parts:
             merged.add(place)
             parts[place] += part
         else:
             parts[place] = part
-        (now if start >= period.begin else before)[measure] += part
         return place
 
-    for start, measure, count, total, p50, p95, p99, packed in spans:
-        place = add(start, measure, Histogram.unpack(bytes(packed), count, total))
-        figures[place] = Latency(count, p50, p95, p99, total / count)
-    for (start, measure), part in _open(deployment_id, period).items():
-        merged.add(add(start, measure, part))
+    for at, measure, count, total, p50, p95, p99, packed in spans:
+        if place := add(at, measure, Histogram.unpack(packed, count, total)):
+            figures[place] = Latency(count, p50, p95, p99, total / count)
+    for (at, measure), part in _open(deployment_id, period).items():
+        if place := add(at, measure, part):
+            merged.add(place)
     for place in merged:
         figures[place] = _read(parts[place])
     return figures, now, before
 
 
-def _open(deployment_id: int, period: Period) -> dict[tuple[datetime, str], Histogram]:
-    counts: dict[tuple[datetime, str], dict[int, int]] = defaultdict(dict)
-    totals: Counter[tuple[datetime, str]] = Counter()
+def _open(deployment_id: int, period: Period) -> dict[_Place, Histogram]:
+    counts: dict[_Place, dict[int, int]] = defaultdict(dict)
+    totals: Counter[_Place] = Counter()
     buckets = LatencyBucket.objects.filter(
         deployment_id=deployment_id, hour__gte=period.before.begin, hour__lt=period.end
-    )
-    for hour, measure, bucket, count, total in buckets.values_list(
-        "hour", "measure", "bucket", "count", "total_us"
+    ).annotate(at=_Epoch(F("hour")))
+    for at, measure, bucket, count, total in buckets.values_list(
+        "at", "measure", "bucket", "count", "total_us"
     ):
-        counts[hour, measure][bucket] = count
-        totals[hour, measure] += total
+        counts[at, measure][bucket] = count
+        totals[at, measure] += total
     return {place: Histogram.of_counts(each, totals[place]) for place, each in counts.items()}
 
 
-def _read(histogram: Histogram) -> Latency:
-    p50, p95, p99 = histogram.percentiles(50, 95, 99)
-    return Latency(histogram.count, p50, p95, p99, histogram.mean_us)
-
-
-def _traffic(deployment_id: int, period: Period) -> dict[datetime, Traffic]:
+def _traffic(deployment_id: int, period: Period) -> dict[int, Traffic]:
+    """By the second at which a step begins, those of the period before included."""
     rows = (
         UsageHour.objects.filter(
             deployment_id=deployment_id, hour__gte=period.before.begin, hour__lt=period.end
         )
         .values_list("hour", "status")
         .annotate(Sum("requests"), Sum("input_tokens"), Sum("cached_tokens"), Sum("output_tokens"))
+        .annotate(at=_Epoch(F("hour")))
+        .values_list(
+            "at",
+            "status",
+            "requests__sum",
+            "input_tokens__sum",
+            "cached_tokens__sum",
+            "output_tokens__sum",
+        )
         .order_by()
     )
-    parts: dict[datetime, list[Traffic]] = defaultdict(list)
-    for hour, status, requests, *tokens in rows:
-        if requests:  # an hour of nothing but corrections
-            parts[_start(hour, period)].append(Traffic(Counter({status: requests}), *tokens))
-    return {start: _sum(each) for start, each in parts.items()}
+    step = int(period.step.total_seconds())
+    parts: dict[int, list[Traffic]] = defaultdict(list)
+    for at, status, requests, *tokens in rows:
+        if requests:  # else an hour of nothing but corrections
+            parts[at - at % step].append(Traffic(Counter({status: requests}), *map(int, tokens)))
+    return {at: each[0] if len(each) == 1 else _sum(each) for at, each in parts.items()}
 
 
 def _sum(parts: list[Traffic]) -> Traffic:
     requests: Counter[str] = Counter()
     for each in parts:
-        requests.update(each.requests)
-    tokens = (sum(column) for column in zip(*(each[1:] for each in parts), strict=True))
-    return Traffic(requests, *tokens)
+        for status, count in each.requests.items():
+            requests[status] += count
+    return Traffic(
+        requests,
+        sum(each.input_tokens for each in parts),
+        sum(each.cached_tokens for each in parts),
+        sum(each.output_tokens for each in parts),
+    )
 
 
-def _start(at: datetime, period: Period) -> datetime:
-    """The step that a moment belongs to."""
-    at = at.astimezone(UTC)
-    return at.replace(hour=0) if period.step == DAY else at
+def _read(histogram: Histogram) -> Latency:
+    p50, p95, p99 = histogram.percentiles(50, 95, 99)
+    return Latency(histogram.count, p50, p95, p99, histogram.mean_us)
