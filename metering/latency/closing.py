@@ -15,8 +15,8 @@ from typing import Any
 from django.db import connection, transaction
 
 from metering.latency.histogram import Histogram
-from metering.latency.period import HOURS_KEPT
 from metering.models import LatencySpan
+from metering.period import HOURS_KEPT
 
 #: Histograms of one transaction.
 _AT_ONCE = 500

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from django.db.models import BigIntegerField, F, Func, Q, Sum
 
 from metering.latency.histogram import Histogram
-from metering.latency.period import Period
 from metering.models import LatencyBucket, LatencySpan, UsageHour
+from metering.period import Period
 from metering.vocabulary import LatencyMeasure, RequestStatus
 
 MEASURES = (LatencyMeasure.TTFT, LatencyMeasure.ITL, LatencyMeasure.E2E)

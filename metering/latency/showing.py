@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from console.presentation.times import MONTHS
 from metering.engine_metrics.reading import Series
-from metering.latency.period import Period
 from metering.latency.reading import Latency, Metrics, Step, Traffic
+from metering.period import Period
 from metering.vocabulary import LatencyMeasure, RequestStatus
 
 _MOST_TICKS = 8

@@ -21,13 +21,13 @@ from console.http import Request, page
 from deployments.models import Deployment
 from deployments.views.frame import find, head
 from deployments.vocabulary import Phase
+from metering import period as periods
 from metering.engine_metrics import reading as engine_reading
-from metering.latency import period as periods
 from metering.latency import reading, showing
-from metering.latency.period import BadPeriod, Period
 from metering.latency.showing import Mark, Row, Targets
 from metering.latency.target_form import TargetForm
 from metering.models import LatencyTarget
+from metering.period import BadPeriod, Period
 from metering.vocabulary import LatencyMeasure
 
 MOST_MARKS = 30

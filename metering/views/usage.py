@@ -1,7 +1,6 @@
 """Usage: whether what is counted is right."""
 
 from django.http import HttpResponse
-from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -13,12 +12,6 @@ from metering.models import UsageReject
 _PATIENCE = 5.0
 """Seconds that each check may take on a page."""
 _REJECTS = 20
-
-
-@require_safe
-@requires(Permission.USAGE)
-def overview(request: Request) -> HttpResponse:
-    return redirect("usage_correctness")
 
 
 @require_safe

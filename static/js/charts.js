@@ -6,14 +6,15 @@
   const figures = [...document.querySelectorAll("[data-chart]")];
   const root = document.documentElement;
 
+  // What a class of charts.css paints with, as a colour that Plotly can read.
   const colours = () => {
-    const style = getComputedStyle(root);
     const probe = document.body.appendChild(document.createElement("i"));
-    const of = (name) => { probe.style.color = `var(${name})`; return getComputedStyle(probe).color; };
+    const of = (name) => { probe.className = name; return getComputedStyle(probe).color; };
     const found = {
-      series: [1, 2, 3, 4].map((number) => of(`--series-${number}`)),
-      grid: of("--chart-grid"), ink: of("--chart-ink"), warn: of("--warn"), bad: of("--bad"), strong: of("--ink"),
-      surface: of("--raised"), line: of("--line-strong"), font: style.getPropertyValue("--font-sans"),
+      series: [1, 2, 3, 4].map((number) => of(`series-${number}`)),
+      grid: of("paint-grid"), ink: of("paint-ink"), warn: of("paint-warn"), bad: of("series-bad"),
+      strong: of("paint-strong"), surface: of("paint-raised"), line: of("paint-line"), paper: of("paint-surface"),
+      font: getComputedStyle(probe).fontFamily,
     };
     probe.remove();
     return found;
@@ -179,8 +180,7 @@
   for (const button of document.querySelectorAll("[data-png]")) {
     button.addEventListener("click", () => {
       const plot = document.querySelector(`[data-chart="${button.dataset.png}"] .plot`);
-      const background = getComputedStyle(root).getPropertyValue("--surface").trim();
-      window.Plotly.relayout(plot, { paper_bgcolor: background })
+      window.Plotly.relayout(plot, { paper_bgcolor: colours().paper })
         .then(() => window.Plotly.downloadImage(plot, { format: "png", width: 1200, height: 500, scale: 2, filename: `${button.dataset.png}-${data.range[0].slice(0, 10)}` }))
         .finally(() => window.Plotly.relayout(plot, { paper_bgcolor: "rgba(0,0,0,0)" }));
     });

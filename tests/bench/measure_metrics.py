@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from django.db import connection
 from django.utils import timezone
 
-from metering.latency import period, reading, showing
+from metering import period
+from metering.latency import reading, showing
 from metering.latency.histogram import Histogram
 from metering.latency.showing import Targets
 

@@ -115,6 +115,7 @@ ROWS = {
     # usage, for those who may see everybody's
     "usage": Row(403, 405),
     "usage_correctness": Row(403, 405),
+    "api_usage": Row(403, 405, ("total",)),
     # API keys; a platform's people without an organisation have no portal
     "key_list": reading(),
     "key_create": changing(),

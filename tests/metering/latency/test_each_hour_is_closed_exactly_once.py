@@ -14,9 +14,9 @@ from django.utils import timezone
 from metering.events import Event
 from metering.latency import closing
 from metering.latency.histogram import Histogram
-from metering.latency.period import HOURS_KEPT
 from metering.ledger import intake
 from metering.models import LatencyBucket, LatencySpan
+from metering.period import HOURS_KEPT
 from metering.vocabulary import RequestStatus
 from tests.metering.ledger.conftest import Place, entries
 

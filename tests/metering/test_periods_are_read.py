@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metering.latency import period, showing
-from metering.latency.period import BadPeriod
+from metering import period
+from metering.latency import showing
+from metering.period import BadPeriod
 
 NOW = datetime(2026, 11, 26, 14, 20, tzinfo=UTC)
 

@@ -1,4 +1,4 @@
-"""The period that a page of metrics shows, and how its hours are called. Pure.
+"""The period that a page shows, and which hours are its steps. Pure.
 
 Hours are hours of UTC; the zone only says how they are written.
 """
