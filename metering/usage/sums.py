@@ -59,7 +59,7 @@ def answer(question: Question) -> Answer:
     columns = question.group.columns
     hours = _hours(question).order_by()
     if question.group is Group.TIME:
-        start = F("hour") if _by_hour(question.period) else TruncDay("hour", tzinfo=UTC)
+        start = F("hour") if is_by_hour(question.period) else TruncDay("hour", tzinfo=UTC)
         hours = hours.annotate(start=start)
     found = hours.values_list(*columns, "currency").annotate(*map(Sum, (*_FIGURES, "amount")))
     parts: dict[tuple[Any, ...], list[Figures]] = {}
@@ -82,7 +82,8 @@ def _hours(question: Question) -> QuerySet[UsageHour]:
     return UsageHour.objects.filter(hour__gte=period.begin, hour__lt=period.end, **chosen)
 
 
-def _by_hour(period: Period) -> bool:
+def is_by_hour(period: Period) -> bool:
+    """Whether a time series of this period is by the hour, and not by the day (UTC)."""
     return period.step != DAY and period.end - period.begin <= _HOURLY
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.http import HttpResponse, JsonResponse
@@ -111,9 +112,7 @@ def _as_file(question: Question, text: str) -> HttpResponse:
 
 def _stats(total: Figures) -> list[dict[str, Any]]:
     cached = f"{total.cached_tokens:,} of them from the cache" if total.cached_tokens else ""
-    amounts = [
-        money(amount.quantize(amount.__class__("0.01")), c) for c, amount in sorted(total.amounts.items())
-    ]
+    amounts = [_about(amount, currency) for currency, amount in sorted(total.amounts.items())]
     return [
         {"name": "Requests", "value": f"{total.requests:,}", "note": ""},
         {"name": "Input tokens", "value": f"{total.input_tokens:,}", "note": cached},
@@ -126,12 +125,24 @@ def _stats(total: Figures) -> list[dict[str, Any]]:
     ]
 
 
+def _about(amount: Decimal, currency: str) -> str:
+    """To the cent; what is less than one is said to be."""
+    cent = Decimal("0.01")
+    if 0 < amount < cent:
+        return f"< {money(cent, currency)}"
+    return money(amount.quantize(cent), currency)
+
+
 def _shown(question: Question, answer: Answer, row: Row) -> dict[str, Any]:
     narrows = _NARROWS.get(question.group)
     url = ""
     if narrows and narrows[0] not in question.filters:
         url = question.address(narrows[1], **{narrows[0]: row.key[0]})
-    return {"name": row.name, "url": url, "figures": row.figures, "amounts": _amounts(row.figures, answer)}
+    name = row.name
+    if question.group is Group.TIME:
+        at = row.key[0]
+        name = f"{at:%-d %b %H:%M}" if sums.is_by_hour(question.period) else f"{at:%-d %b %Y}"
+    return {"name": name, "url": url, "figures": row.figures, "amounts": _amounts(row.figures, answer)}
 
 
 def _amounts(figures: Figures, answer: Answer) -> list[str]:
