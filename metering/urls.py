@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from metering.views import keys, limits, metrics, new_keys, usage, usage_overview
+from metering.views import invoices, keys, limits, metrics, new_keys, usage, usage_overview
 from metering.views.place import in_console, in_portal
 
 _KEYS = (
@@ -18,6 +18,9 @@ urlpatterns = [
     path("deployments/<slug:name>/limits/", limits.manage, name="deployment_limits"),
     path("usage/", usage_overview.overview, name="usage"),
     path("api/v1/usage/<slug:word>/", usage_overview.as_json, name="api_usage"),
+    path("usage/invoices/", invoices.newest, name="usage_invoices"),
+    path("usage/invoices/<str:word>/", invoices.month, name="usage_month"),
+    path("usage/invoices/<str:word>/<slug:slug>/", invoices.one, name="usage_invoice"),
     path("usage/correctness/", usage.correctness, name="usage_correctness"),
     # The same pages twice: for administrators in the console, for tenants in their portal.
     *(path(f"keys/{rest}", in_console(view), name=f"key_{name}") for rest, view, name in _KEYS),

@@ -35,6 +35,7 @@ PAGES = [
     "/usage/",
     "/usage/?by=time&period=30d",
     "/usage/correctness/",
+    "/usage/invoices/",
     "/clusters/",
     "/clusters/new/",
     "/clusters/sandbox/",

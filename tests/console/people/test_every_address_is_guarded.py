@@ -115,6 +115,9 @@ ROWS = {
     # usage, for those who may see everybody's
     "usage": Row(403, 405),
     "usage_correctness": Row(403, 405),
+    "usage_invoices": Row(403, 405),
+    "usage_month": Row(403, 405, ("2026-11",)),
+    "usage_invoice": Row(403, 405, ("2026-11", "acme")),
     "api_usage": Row(403, 405, ("total",)),
     # API keys; a platform's people without an organisation have no portal
     "key_list": reading(),
