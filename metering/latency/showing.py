@@ -6,7 +6,7 @@ The chart and the table are made of the same rows, so that they cannot say diffe
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -150,9 +150,7 @@ def engine_chart(found: Sequence[EngineRow]) -> dict[str, Any]:
     }
 
 
-def chart(
-    found: Sequence[Row], period: Period, targets: Targets, marks: Iterable[Mark], now: datetime
-) -> dict[str, Any]:
+def chart(found: Sequence[Row], period: Period, targets: Targets, marks: Iterable[Mark]) -> dict[str, Any]:
     """What the script draws, as JSON. Positions are moments of UTC; what people read comes as words of the zone."""
     return {
         "x": [f"{row.start:%Y-%m-%dT%H:%M}" for row in found],
@@ -163,9 +161,8 @@ def chart(
         "marks": [[f"{mark.at:%Y-%m-%dT%H:%M:%S}", mark.label, mark.tone] for mark in marks],
         "range": [f"{period.begin:%Y-%m-%dT%H:%M}", f"{period.end:%Y-%m-%dT%H:%M}"],
         "step": int(period.step.total_seconds()),
-        "partial": bool(found and found[-1].is_partial),
         "zone": period.zone_name,
-        "now": f"{now:%Y-%m-%dT%H:%M}",
+        "partial": bool(found and found[-1].is_partial),
     }
 
 
@@ -237,7 +234,3 @@ def change(now: float | None, before: float | None) -> str:
     if percent == 0:
         return "as in the period before"
     return f"{abs(percent):,} % {'more' if percent > 0 else 'less'} than in the period before"
-
-
-def last_closed(now: datetime) -> datetime:
-    return now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)

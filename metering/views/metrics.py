@@ -65,7 +65,7 @@ def metrics(request: Request, name: str) -> HttpResponse:
         return _file(deployment, period, rows)
     engine = engine_reading.read(deployment.pk, period.begin, period.end, now)
     engine_rows = [] if engine.is_empty or period.is_daily else showing.engine_rows(engine, period)
-    chart = showing.chart(rows, period, targets, _marks(deployment, period), now)
+    chart = showing.chart(rows, period, targets, _marks(deployment, period))
     context = head(deployment, standing, "deployment_metrics", now) | {
         "problem": problem,
         "period": period,

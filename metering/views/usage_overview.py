@@ -46,6 +46,7 @@ def overview(request: Request) -> HttpResponse:
     context = {
         "problem": problem,
         "question": question,
+        "kept": {"by": question.group.word, **question.filters},
         "begin": question.period.begin.astimezone(question.period.zone),
         "end": question.period.end.astimezone(question.period.zone),
         "periods": [

@@ -124,11 +124,11 @@
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, dragmode: "zoom", bargap: 0.2,
       font: { family: c.font, size: 12, color: c.ink }, hovermode: "x unified", autosize: true,
       hoverlabel: { bgcolor: c.surface, bordercolor: c.line, font: { color: c.strong, family: c.font, size: 12 } },
-      margin: { l: 56, r: isLatency ? 44 : 12, t: 24, b: 32 },
+      margin: { l: 56, r: isLatency ? 44 : 12, t: 24, b: 44 },
       xaxis: {
         type: "date", range, tickvals: ticks.map(([at]) => at), ticktext: ticks.map(([, text]) => text), showgrid: false,
         fixedrange: narrow, linecolor: c.line, hoverformat: "%d %b %H:%M", tickfont: { color: c.ink },
-        tickangle: 0, unifiedhovertitle: { text: "%{text}" },
+        tickangle: 0, title: { text: data.zone, font: { size: 11 }, standoff: 4 }, unifiedhovertitle: { text: "%{text}" },
       },
       yaxis: {
         rangemode: "tozero", gridcolor: c.grid, zerolinecolor: c.line, fixedrange: true, tickformat: ",",
