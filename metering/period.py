@@ -39,6 +39,12 @@ class Period(NamedTuple):
         return self.step == DAY
 
     @property
+    def local(self) -> tuple[datetime, datetime]:
+        """Beginning and end by the zone's clock, without a zone: templates would turn them into UTC again."""
+        begin, end = (at.astimezone(self.zone).replace(tzinfo=None) for at in (self.begin, self.end))
+        return begin, end
+
+    @property
     def before(self) -> Period:
         """The period of the same length that ends where this one begins."""
         return self._replace(begin=self.begin - (self.end - self.begin), end=self.begin)

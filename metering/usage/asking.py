@@ -59,7 +59,7 @@ class Question(NamedTuple):
         if period or self.period.key != "custom":
             words["period"] = period or self.period.key
         else:
-            begin, end = (at.astimezone(self.period.zone) for at in (self.period.begin, self.period.end))
+            begin, end = self.period.local
             words |= {"from": f"{begin:%Y-%m-%dT%H:%M}", "to": f"{end:%Y-%m-%dT%H:%M}"}
         if self.period.zone_name != "UTC":
             words["zone"] = self.period.zone_name

@@ -73,8 +73,8 @@ def metrics(request: Request, name: str) -> HttpResponse:
             {"label": label, "url": _url(key, period), "current": key == period.key and not problem}
             for key, label in _LABELS.items()
         ],
-        "begin": period.begin.astimezone(period.zone),
-        "end": period.end.astimezone(period.zone),
+        "begin": period.local[0],
+        "end": period.local[1],
         "file": "?" + urlencode({**request.GET.dict(), "format": "csv"}),
         "has_requests": bool(found.whole.traffic.total),
         "stats": _stats(found, rows, targets),

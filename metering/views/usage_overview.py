@@ -47,8 +47,8 @@ def overview(request: Request) -> HttpResponse:
         "problem": problem,
         "question": question,
         "kept": {"by": question.group.word, **question.filters},
-        "begin": question.period.begin.astimezone(question.period.zone),
-        "end": question.period.end.astimezone(question.period.zone),
+        "begin": question.period.local[0],
+        "end": question.period.local[1],
         "periods": [
             {
                 "label": _PERIODS[key],

@@ -215,6 +215,18 @@ def test_a_bad_period_is_said_and_the_last_day_shown(place: Place, web: Client) 
     assert len(chart_of(answer)["x"]) == 24
 
 
+def test_a_period_is_said_in_its_zone_and_can_be_asked_for_again(place: Place, web: Client) -> None:
+    take(place, 1, 600)
+    asked = hours_ago(3).replace(minute=0)
+    local = [f"{(asked + timedelta(hours=each, minutes=330)):%Y-%m-%dT%H:%M}" for each in (0, 3)]
+    answer = web.get(PAGE, {"from": local[0], "to": local[1], "zone": "Asia/Kolkata"})
+    page = answer.content.decode()
+    assert f'name="from" type="datetime-local" step="3600" required value="{local[0]}"' in page
+    assert f'name="to" type="datetime-local" step="3600" required value="{local[1]}"' in page
+    assert f"{local[0][-5:]} to" in page
+    assert chart_of(answer)["x"][0] == f"{asked:%Y-%m-%dT%H:%M}"
+
+
 def test_a_zone_with_script_in_it_is_text(place: Place, web: Client) -> None:
     page = web.get(PAGE, {"zone": "<script>alert(1)</script>", "period": '"><script>'}).content.decode()
     assert "<script>alert" not in page
