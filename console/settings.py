@@ -257,6 +257,18 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(minute="3"),
         "options": {"expires": 3000},
     },
+    "count-gpus": {"task": "metering.tasks.count_gpus", "schedule": crontab(), "options": {"expires": 60}},
+    # Late enough for the requests of the hour before to have ended.
+    "close-gpu-hours": {
+        "task": "metering.tasks.close_gpu_hours",
+        "schedule": crontab(minute="8"),
+        "options": {"expires": 3000},
+    },
+    "refresh-fleet": {
+        "task": "metering.tasks.refresh_fleet",
+        "schedule": crontab(),
+        "options": {"expires": 60},
+    },
     "observe-due": {"task": "deployments.tasks.observe_due", "schedule": 2.0, "options": {"expires": 2}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = env.str(

@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from metering.views import invoices, keys, limits, metrics, new_keys, usage, usage_overview
+from metering.views import (
+    deployment_usage,
+    fleet,
+    gpu_rates,
+    invoices,
+    keys,
+    limits,
+    metrics,
+    new_keys,
+    usage,
+    usage_overview,
+)
 from metering.views.place import in_console, in_portal
 
 _KEYS = (
@@ -15,7 +26,10 @@ _KEYS = (
 
 urlpatterns = [
     path("deployments/<slug:name>/metrics/", metrics.metrics, name="deployment_metrics"),
+    path("deployments/<slug:name>/usage/", deployment_usage.usage, name="deployment_usage"),
     path("deployments/<slug:name>/limits/", limits.manage, name="deployment_limits"),
+    path("clusters/<slug:slug>/gpu-costs/", gpu_rates.manage, name="cluster_gpu_costs"),
+    path("fleet/", fleet.fleet, name="fleet"),
     path("usage/", usage_overview.overview, name="usage"),
     path("api/v1/usage/<slug:word>/", usage_overview.as_json, name="api_usage"),
     path("usage/invoices/", invoices.newest, name="usage_invoices"),

@@ -16,10 +16,13 @@ from deployments.models import Deployment, Share
 from deployments.standing import Standing, standing_of, with_standing
 from deployments.vocabulary import DesiredState
 
+#: What only those see who hold a right; a word of `may` (console.shell).
+_NEEDS = {"deployment_usage": "usage"}
 TABS = (
     ("Overview", "deployment_detail"),
     ("Configuration", "deployment_configuration"),
     ("Metrics", "deployment_metrics"),
+    ("Usage", "deployment_usage"),
     ("Logs", "deployment_logs"),
     ("Revisions", "deployment_revisions"),
     ("Sharing", "deployment_sharing"),
@@ -63,7 +66,12 @@ def head(deployment: Deployment, standing: Standing, tab: str, now: datetime) ->
         "can_start": deployment.desired_state == DesiredState.STOPPED,
         "going": deployment.desired_state == DesiredState.DELETED,
         "tabs": [
-            {"label": label, "url": reverse(name, args=[deployment.name]), "current": name == tab}
+            {
+                "label": label,
+                "url": reverse(name, args=[deployment.name]),
+                "current": name == tab,
+                "needs": _NEEDS.get(name, ""),
+            }
             for label, name in TABS
         ],
     }

@@ -92,7 +92,7 @@ def _whole(histograms: dict[str, Histogram], traffic: list[Traffic]) -> Whole:
     return Whole(latency, _sum(traffic))
 
 
-class _Epoch(Func):
+class Epoch(Func):
     """Seconds since 1970. Thousands of moments are many times as expensive."""
 
     template = "extract(epoch FROM %(expressions)s)::bigint"
@@ -112,7 +112,7 @@ def _latency(
         LatencySpan.objects.filter(
             wanted, deployment_id=deployment_id, start__gte=period.before.begin, start__lt=period.end
         )
-        .annotate(at=_Epoch(F("start")))
+        .annotate(at=Epoch(F("start")))
         .values_list("at", "measure", "count", "total_us", "p50_us", "p95_us", "p99_us", "packed")
     )
     parts: dict[_Place, Histogram] = {}
@@ -151,7 +151,7 @@ def _open(deployment_id: int, period: Period) -> dict[_Place, Histogram]:
     totals: Counter[_Place] = Counter()
     buckets = LatencyBucket.objects.filter(
         deployment_id=deployment_id, hour__gte=period.before.begin, hour__lt=period.end
-    ).annotate(at=_Epoch(F("hour")))
+    ).annotate(at=Epoch(F("hour")))
     for at, measure, bucket, count, total in buckets.values_list(
         "at", "measure", "bucket", "count", "total_us"
     ):
@@ -168,7 +168,7 @@ def _traffic(deployment_id: int, period: Period) -> dict[int, Traffic]:
         )
         .values_list("hour", "status")
         .annotate(Sum("requests"), Sum("input_tokens"), Sum("cached_tokens"), Sum("output_tokens"))
-        .annotate(at=_Epoch(F("hour")))
+        .annotate(at=Epoch(F("hour")))
         .values_list(
             "at",
             "status",

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from console.presentation.times import MONTHS
 from metering.engine_metrics.reading import Series
 from metering.latency.reading import Latency, Metrics, Step, Traffic
-from metering.period import Period
+from metering.period import HOUR, Period
 from metering.vocabulary import LatencyMeasure, RequestStatus
 
 _MOST_TICKS = 8
@@ -143,17 +143,21 @@ def _percent(share: float | None) -> Decimal | None:
 def engine_chart(found: Sequence[EngineRow]) -> dict[str, Any]:
     """As `chart` does, for what the engines said."""
     names = found[0].figures if found else ()
+    step = found[1].start - found[0].start if len(found) > 1 else HOUR
     return {
-        "x": [f"{row.start:%Y-%m-%dT%H:%M}" for row in found],
+        "step": int(step.total_seconds()),
+        "begin": f"{found[0].start:%Y-%m-%dT%H:%M}" if found else "",
         "names": [row.name for row in found],
         "series": {name: [_number(row.figures[name]) for row in found] for name in names},
     }
 
 
 def chart(found: Sequence[Row], period: Period, targets: Targets, marks: Iterable[Mark]) -> dict[str, Any]:
-    """What the script draws, as JSON. Positions are moments of UTC; what people read comes as words of the zone."""
+    """What the script draws, as JSON. Positions are moments of UTC; what people read comes as words of the zone.
+
+    Steps are of one length, so the script makes the positions itself: hundreds of moments are a good part of the bytes.
+    """
     return {
-        "x": [f"{row.start:%Y-%m-%dT%H:%M}" for row in found],
         "names": [row.name for row in found],
         "series": {name: [_number(row.figures[name]) for row in found] for name in COLUMNS},
         "targets": {"ttft": targets.ttft, "itl": targets.itl},

@@ -3,6 +3,7 @@
 from metering.models.api_key import ApiKey
 from metering.models.engine_counter import EngineCounter
 from metering.models.engine_metrics import EngineHour, EngineMinute
+from metering.models.gpu import FleetFigure, FleetRound, GpuClock, GpuHour, GpuRate
 from metering.models.latency import LatencyBucket, LatencySpan, LatencyTarget
 from metering.models.limits import LimitChange, LimitMode, LimitOverride
 from metering.models.usage import GatewayTally, UsageEvent, UsageHour, UsageReject
@@ -12,7 +13,12 @@ __all__ = [
     "EngineCounter",
     "EngineHour",
     "EngineMinute",
+    "FleetFigure",
+    "FleetRound",
     "GatewayTally",
+    "GpuClock",
+    "GpuHour",
+    "GpuRate",
     "LatencyBucket",
     "LatencySpan",
     "LatencyTarget",

@@ -87,6 +87,11 @@ def is_by_hour(period: Period) -> bool:
     return period.step != DAY and period.end - period.begin <= _HOURLY
 
 
+def time_name(at: datetime, period: Period) -> str:
+    """A row of a time series for people, in UTC: "23 Nov 10:00", or "23 Nov 2026" for a day."""
+    return f"{at:%-d %b %H:%M}" if is_by_hour(period) else f"{at:%-d %b %Y}"
+
+
 def _figures(row: tuple[Any, ...]) -> Figures:
     currency, requests, corrections, input_, cached, output, amount = row
     amounts = {currency: amount} if currency else {}

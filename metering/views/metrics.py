@@ -21,6 +21,7 @@ from console.http import Request, page
 from deployments.models import Deployment
 from deployments.views.frame import find, head
 from deployments.vocabulary import Phase
+from metering import example
 from metering import period as periods
 from metering.engine_metrics import reading as engine_reading
 from metering.latency import reading, showing
@@ -42,7 +43,9 @@ def metrics(request: Request, name: str) -> HttpResponse:
     """GET shows; `?format=csv` is the table as a file. POST sets the targets."""
     deployment, standing, now = find(request, name)
     may_change = can(request.user, Permission.DEPLOY)
-    target = LatencyTarget.objects.filter(deployment=deployment).first()
+    target = (
+        LatencyTarget.objects.filter(deployment=deployment).annotate(has_example=example.was_added()).first()
+    )
     form = TargetForm(target, request.POST if request.method == "POST" else None)
     if request.method == "POST":
         if not may_change:
@@ -68,6 +71,7 @@ def metrics(request: Request, name: str) -> HttpResponse:
     chart = showing.chart(rows, period, targets, _marks(deployment, period))
     context = head(deployment, standing, "deployment_metrics", now) | {
         "problem": problem,
+        "has_example": getattr(target, "has_example", False),
         "period": period,
         "presets": [
             {"label": label, "url": _url(key, period), "current": key == period.key and not problem}

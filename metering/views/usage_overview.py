@@ -70,7 +70,7 @@ def overview(request: Request) -> HttpResponse:
         "currencies": sorted(answer.total.amounts),
         "rows": [_shown(question, answer, row) for row in answer.rows],
         "total": answer.total,
-        "total_amounts": _amounts(answer.total, answer),
+        "total_amounts": amounts_of(answer.total, answer),
         "has_corrections": bool(answer.total.corrections),
         "is_cut": answer.is_cut,
         "most_rows": sums.MOST_ROWS,
@@ -141,12 +141,11 @@ def _shown(question: Question, answer: Answer, row: Row) -> dict[str, Any]:
         url = question.address(narrows[1], **{narrows[0]: row.key[0]})
     name = row.name
     if question.group is Group.TIME:
-        at = row.key[0]
-        name = f"{at:%-d %b %H:%M}" if sums.is_by_hour(question.period) else f"{at:%-d %b %Y}"
-    return {"name": name, "url": url, "figures": row.figures, "amounts": _amounts(row.figures, answer)}
+        name = sums.time_name(row.key[0], question.period)
+    return {"name": name, "url": url, "figures": row.figures, "amounts": amounts_of(row.figures, answer)}
 
 
-def _amounts(figures: Figures, answer: Answer) -> list[str]:
+def amounts_of(figures: Figures, answer: Answer) -> list[str]:
     """One for each currency of the whole answer, in its order; every digit that an amount has."""
     found = (figures.amounts.get(currency) for currency in sorted(answer.total.amounts))
     currencies = sorted(answer.total.amounts)

@@ -3,6 +3,10 @@
   const element = document.getElementById("chart-data");
   if (!element || !window.Plotly) return;
   const data = JSON.parse(element.textContent);
+  const moved = (at, seconds) => new Date(Date.parse(`${at}Z`) + seconds * 1000).toISOString().slice(0, 16);
+  const moments = (begin, step, names) => names.map((_, index) => moved(begin, index * step));
+  data.x = moments(data.range[0], data.step, data.names);
+  data.engine.x = moments(data.engine.begin, data.engine.step, data.engine.names);
   const figures = [...document.querySelectorAll("[data-chart]")];
   const root = document.documentElement;
 
@@ -22,7 +26,6 @@
 
   // The hour that is not over yet is an open dot.
   const symbols = data.x.map((_, index) => (data.partial && index === data.x.length - 1 ? "circle-open" : "circle"));
-  const moved = (at, seconds) => new Date(Date.parse(`${at}Z`) + seconds * 1000).toISOString().slice(0, 16);
   const whole = [moved(data.range[0], -data.step / 2), data.range[1]];
 
   const unit = (name) => (["ttft", "itl"].includes(name) ? " ms" : "");

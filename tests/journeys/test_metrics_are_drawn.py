@@ -90,6 +90,7 @@ def test_hovering_tells_the_hour_and_zooming_stays_in_the_address(visitor: Visit
     page = visitor.page
     shown(page)
     plot = page.locator("[data-chart='requests'] .nsewdrag").first
+    plot.scroll_into_view_if_needed()
     box = plot.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] * 0.97, box["y"] + box["height"] / 2)
@@ -100,6 +101,7 @@ def test_hovering_tells_the_hour_and_zooming_stays_in_the_address(visitor: Visit
     ).to_be_visible()
 
     ttft = page.locator("[data-chart='ttft'] .nsewdrag").first
+    ttft.scroll_into_view_if_needed()
     box = ttft.bounding_box()
     assert box is not None
     middle = box["y"] + box["height"] / 2

@@ -28,6 +28,7 @@ from deployments.spec import (
     SharingSpec,
 )
 from deployments.vocabulary import ClusterKind, Engine, Routing, Sharing, SourceKind, UseCase
+from metering import example
 
 ADMINISTRATOR = "admin@example.com"
 SANDBOX_PROMETHEUS = "http://prometheus.monitoring:9090"
@@ -187,4 +188,6 @@ def add_deployment(endpoint: Endpoint) -> None:
         pricing=Pricing("USD", Decimal("0.15"), Decimal("0.60")),
         sharing=SharingSpec(Sharing.SELECTED, ("acme",)),
     )
-    desired.create(spec, author=User.objects.get(email=ADMINISTRATOR), note="Example")
+    made = desired.create(spec, author=User.objects.get(email=ADMINISTRATOR), note="Example")
+    if member := Membership.objects.filter(user__email=PEOPLE[1][0], organization__slug="acme").first():
+        example.add_day(made, member.user, member.organization, timezone.now())

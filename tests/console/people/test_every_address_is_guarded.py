@@ -112,7 +112,10 @@ ROWS = {
     "endpoint_check": Row(405, 403, ("main",), tenant=405),
     "endpoint_delete": changing("main"),
     "deployment_limits": Row(200, 403, ("chat",)),
+    "fleet": reading(),
     # usage, for those who may see everybody's
+    "deployment_usage": Row(403, 405, ("chat",)),
+    "cluster_gpu_costs": changing("fra-1"),
     "usage": Row(403, 405),
     "usage_correctness": Row(403, 405),
     "usage_invoices": Row(403, 405),

@@ -9,12 +9,16 @@ from typing import Any
 import pytest
 from django.core import serializers
 from django.core.management import call_command
+from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from console.access import Permission, can, sees_platform
 from console.models import Membership, Organization, User
 from deployments.models import CatalogModel, Cluster, Deployment, Endpoint, Provider, Revision, Share
-from metering import keys
+from deployments.vocabulary import Tone
+from metering import invariants, keys
+from metering.models import ApiKey, UsageHour
 from tests.deployments.clusters.conftest import kubeconfig
 
 pytestmark = pytest.mark.django_db
@@ -142,3 +146,18 @@ def test_an_example_person_can_have_a_key_at_once(sandbox: Path) -> None:
     output = StringIO()
     call_command("mint_key", "bob@acme.example", "--name", "x", stdout=output)
     assert keys.is_whole(output.getvalue().strip())
+
+
+def test_the_example_has_a_day_of_traffic_that_is_marked_as_made_up(sandbox: Path) -> None:
+    seed()
+    deployment = Deployment.objects.get()
+    hours = UsageHour.objects.filter(deployment_id=deployment.pk)
+    assert hours.values("hour").distinct().count() == 22  # two of 24 are gaps
+    assert not hours.filter(currency="").exists()
+    assert all(finding.tone == Tone.GOOD for finding in invariants.check(timezone.now()))
+    key = ApiKey.objects.get()
+    assert (key.name, key.revoked_at is None) == ("Example traffic", False)
+    web = Client()
+    web.force_login(User.objects.get(email="admin@example.com"))
+    shown = web.get("/deployments/llama-8b-chat/metrics/").content.decode()
+    assert "are made up" in shown
