@@ -30,6 +30,7 @@ class Permission(StrEnum):
     PRICES = "manage_prices"
     ORGANIZATIONS = "manage_organizations"
     USAGE = "view_usage"
+    AUDIT = "view_audit"
 
 
 class Role(StrEnum):
@@ -43,7 +44,11 @@ class Role(StrEnum):
 
 MATRIX: dict[Role, frozenset[Permission]] = {
     Role.ADMINISTRATOR: frozenset(Permission),
-    Role.OPERATOR: frozenset({Permission.VIEW, Permission.CATALOG, Permission.DEPLOY, Permission.USAGE}),
+    # Whoever runs deployments has to learn who changed one. The audit names people and their addresses, so that
+    # nobody reads it who only looks at the console.
+    Role.OPERATOR: frozenset(
+        {Permission.VIEW, Permission.CATALOG, Permission.DEPLOY, Permission.USAGE, Permission.AUDIT}
+    ),
     Role.BILLING: frozenset({Permission.VIEW, Permission.PRICES, Permission.USAGE}),
     Role.VIEWER: frozenset({Permission.VIEW}),
 }

@@ -5,6 +5,10 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from console.audit.entry import AuditEntry, AuditHead
+
+__all__ = ["AuditEntry", "AuditHead", "Membership", "Organization", "User", "UserManager"]
+
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **facts: object) -> "User":
@@ -44,10 +48,15 @@ class User(AbstractBaseUser, PermissionsMixin):
             ("manage_prices", "Set prices and limits"),
             ("manage_organizations", "Change organisations and people"),
             ("view_usage", "See usage and cost of everyone"),
+            ("view_audit", "See who changed what"),
         ]
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    @property
+    def audit_name(self) -> str:
+        return self.email
 
     @property
     def initials(self) -> str:

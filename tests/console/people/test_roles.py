@@ -11,13 +11,13 @@ from tests.deployments.pages import world
 
 pytestmark = pytest.mark.django_db
 
-#                 view cat. clusters deploy share prices organisations usage
+#                 view cat. clusters deploy share prices organisations usage audit
 TABLE = {
-    Role.ADMINISTRATOR: "x x x x x x x x",
-    Role.OPERATOR: "x x - x - - - x",
-    Role.BILLING: "x - - - - x - x",
-    Role.VIEWER: "x - - - - - - -",
-    None: "- - - - - - - -",
+    Role.ADMINISTRATOR: "x x x x x x x x x",
+    Role.OPERATOR: "x x - x - - - x x",
+    Role.BILLING: "x - - - - x - x -",
+    Role.VIEWER: "x - - - - - - - -",
+    None: "- - - - - - - - -",
 }
 CELLS = [
     pytest.param(role, permission, mark == "x", id=f"{role or 'tenant'}-{permission}")

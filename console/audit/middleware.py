@@ -1,0 +1,25 @@
+"""Names the person of a request to the audit, and writes what the request was refused once it is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+from console.audit.context import answering
+from console.audit.recording import Thing, refuse, write_refusal
+
+
+def of_requests(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Middleware, outside of the one that knows who signed in: it asks when something is recorded."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        with answering(request) as context:
+            response = get_response(request)
+            if response.status_code == 403 and not context.refusals:
+                refuse("request.refused", Thing("address", f"{request.method} {request.path}"))
+            for refusal in context.refusals:
+                write_refusal(*refusal)
+            return response
+
+    return middleware
