@@ -18,6 +18,7 @@ urlpatterns = [
     path("sign-in/", account.login, name="account_login"),
     path("sign-out/", account.logout, name="account_logout"),
     path("accounts/", include("console.account_urls")),
+    path("people/", include("console.people.urls")),
     path("admin/", admin.site.urls),
     # what runs
     path("", include("deployments.urls")),
