@@ -1,4 +1,4 @@
-"""What people call the program behind a User-Agent line, such as "Firefox on Windows". For recognising, not trusting."""
+"""What people call the program behind a User-Agent line, such as "Firefox on Windows". To recognise, not to trust."""
 
 _BROWSERS = (
     ("Edg", "Edge"),

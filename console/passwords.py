@@ -43,9 +43,7 @@ class NotEndless:
 
     def validate(self, password: str, user: User | None = None) -> None:
         if len(password) > MOST:
-            raise ValidationError(
-                f"The password has more than {MOST} characters.", code="password_too_long"
-            )
+            raise ValidationError(f"The password has more than {MOST} characters.", code="password_too_long")
 
     def get_help_text(self) -> str:
         return f"Your password can have up to {MOST} characters."

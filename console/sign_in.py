@@ -5,10 +5,10 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.auth_backends import AuthenticationBackend
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
 from console.models import User
+from console.origin import client_address
 
 UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104  (nothing listens on it)
 
@@ -32,10 +32,7 @@ class ConsoleAccountAdapter(DefaultAccountAdapter):
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """Behind a Unix socket there may be none; whoever has no address shares one, and its limits."""
-        try:
-            return str(super().get_client_ip(request))
-        except PermissionDenied:
-            return UNKNOWN_ADDRESS
+        return client_address(request) or UNKNOWN_ADDRESS
 
 
 def takes_password(user: User) -> bool:

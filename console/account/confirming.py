@@ -5,7 +5,7 @@ from typing import Any
 from allauth.account.forms import ReauthenticateForm
 from allauth.account.internal.flows.reauthentication import reauthenticate_by_password
 from allauth.account.utils import get_next_redirect_url
-from allauth.core.internal import ratelimit
+from allauth.core import ratelimit
 from allauth.mfa.base.forms import ReauthenticateForm as CodeForm
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.forms import ReauthenticateWebAuthnForm

@@ -91,7 +91,9 @@ def show_recovery_codes(request: Request) -> HttpResponse:
 def make_recovery_codes(request: Request) -> HttpResponse:
     """New ones; the earlier ones stop working."""
     if not policy.has_one(request.user):
-        messages.error(request, "Recovery codes stand in for an authenticator app or a passkey. Add one first.")
+        messages.error(
+            request, "Recovery codes stand in for an authenticator app or a passkey. Add one first."
+        )
         return redirect("mfa_index")
     made = flows.generate_recovery_codes(request).wrap()
     made.mark_as_viewed()

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("console", "0002_cache_table")]
+    dependencies = [("console", "0003_audit")]
     operations = [
         migrations.AddField("user", "session_epoch", models.PositiveIntegerField(default=0, editable=False)),
     ]

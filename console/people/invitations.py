@@ -14,12 +14,13 @@ from django.utils.encoding import force_bytes, force_str
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from console.access import Role
+from console.audit import record
 from console.models import User
 from console.people import roles
 from console.sessions import end_all
 
 
-class AlreadyKnown(Exception):  # noqa: N818  (an answer, not an error)
+class AlreadyKnown(Exception):
     """Somebody with this e-mail address has an account."""
 
 
@@ -39,6 +40,7 @@ def invite(email: str, name: str, role: Role | None) -> User:
         with transaction.atomic():
             user = User.objects.create(email=email.lower(), name=name, password=make_password(None))
             roles.give(user, [role] if role else [])
+            record("person.invited", user, after={"name": name, **roles.said(user)})
     except IntegrityError:
         raise AlreadyKnown from None
     return user
@@ -49,11 +51,13 @@ def is_open(user: User) -> bool:
     return user.is_active and user.last_login is None and not user.has_usable_password()
 
 
+@transaction.atomic
 def renew(user: User) -> None:
     """Makes every earlier link void."""
     user.set_unusable_password()
     user.save(update_fields=["password"])
     end_all(user)
+    record("person.invited_again", user)
 
 
 def token_of(user: User) -> tuple[str, str]:

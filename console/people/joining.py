@@ -7,6 +7,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from console.audit import record
 from console.models import User
 from console.people import invitations
 from console.people.forms import JoinForm
@@ -29,6 +30,7 @@ def join(request: HttpRequest, who: str, proof: str) -> HttpResponse:
                 person.name = form.cleaned_data["name"]
                 person.set_password(form.cleaned_data["password"])
                 person.save(update_fields=["name", "password"])
+                record("person.joined", person)
         if person is None:
             return render(request, "people/join.html", {"form": None}, status=410)
         messages.success(request, "Your password is set. Sign in with it.")

@@ -2,22 +2,30 @@
 
 from collections.abc import Iterable
 
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Group
+from django.contrib.sessions.backends.base import SessionBase
 from django.db import transaction
 from django.db.models import Q
 
 from console.access import Role
+from console.audit import record
 from console.models import User
 from console.sessions import end_all
 
 
-class LastAdministrator(Exception):  # noqa: N818  (an answer, not an error)
+class LastAdministrator(Exception):
     """Without this person nobody could administer the platform any more."""
 
 
 def held(user: User) -> frozenset[Role]:
     names = set(user.groups.values_list("name", flat=True))
     return frozenset(role for role in Role if role in names)
+
+
+def said(user: User) -> dict[str, object]:
+    """The roles, as the audit keeps them."""
+    return {"roles": ", ".join(sorted(held(user)))}
 
 
 def give(user: User, roles: Iterable[Role]) -> bool:
@@ -35,9 +43,11 @@ def change(user: User, role: Role | None) -> bool:
     """Gives one role, or none, and signs the person out everywhere. Raises LastAdministrator."""
     if role is not Role.ADMINISTRATOR:
         keep_an_administrator(user)
+    before = said(user)
     if not give(user, [role] if role else []):
         return False
     end_all(user)
+    record("person.role_changed", user, before=before, after=said(user))
     return True
 
 
@@ -48,12 +58,29 @@ def deactivate(user: User) -> None:
     user.is_active = False
     user.save(update_fields=["is_active"])
     end_all(user)
+    record("person.switched_off", user)
 
 
 @transaction.atomic
 def reactivate(user: User) -> None:
     user.is_active = True
     user.save(update_fields=["is_active"])
+    record("person.switched_on", user)
+
+
+@transaction.atomic
+def reset_second_factor(user: User) -> None:
+    """For somebody who lost theirs: app, passkeys and recovery codes go, and every session ends."""
+    before = sorted(Authenticator.objects.filter(user=user).values_list("type", flat=True))
+    Authenticator.objects.filter(user=user).delete()
+    end_all(user)
+    record("person.second_factor_reset", user, before={"factors": ", ".join(before)}, after={"factors": ""})
+
+
+@transaction.atomic
+def sign_out(user: User, keep: SessionBase | None = None) -> None:
+    end_all(user, keep)
+    record("person.signed_out", user)
 
 
 def keep_an_administrator(user: User) -> None:

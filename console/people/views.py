@@ -1,9 +1,7 @@
 """People: listed, looked at, invited, and changed by administrators."""
 
-from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib import messages
-from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -18,10 +16,11 @@ from console.people import invitations, listing, roles
 from console.people.forms import InvitationForm, RoleForm
 from console.people.listing import GROUPS, Filters
 from console.reauthentication import confirmed, confirmed_post
-from console.sessions import end_all
 
 _MOST_SESSIONS = 20
-_ONLY_ONE = "Nobody else administers the platform, so {} stays an administrator. Make somebody else one first."
+_ONLY_ONE = (
+    "Nobody else administers the platform, so {} stays an administrator. Make somebody else one first."
+)
 _NOT_YOURSELF = "Nobody changes their own role or switches themselves off. Ask another administrator."
 
 
@@ -153,7 +152,7 @@ def reactivate(request: Request, number: int) -> HttpResponse:
 @confirmed_post(_address)
 def sign_out(request: Request, number: int) -> HttpResponse:
     person = _somebody(request, number)
-    end_all(person, keep=request.session if person == request.user else None)
+    roles.sign_out(person, keep=request.session if person == request.user else None)
     messages.success(request, f"{person} is signed out everywhere.")
     return redirect("person_detail", number)
 
@@ -167,9 +166,7 @@ def reset_second_factor(request: Request, number: int) -> HttpResponse:
     if person == request.user:
         messages.error(request, "Change your own second factor under Security in the menu of your account.")
         return redirect("person_detail", number)
-    with transaction.atomic():
-        Authenticator.objects.filter(user=person).delete()
-        end_all(person)
+    roles.reset_second_factor(person)
     messages.success(request, f"{person} has no second factor any more and was signed out everywhere.")
     return redirect("person_detail", number)
 

@@ -21,6 +21,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import redirect, render
 
+from console.audit import acting_as_program, record
 from console.models import Membership, Organization, User
 from console.people import roles
 from console.sessions import end_all
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 REAUTHENTICATION = "reauthentication"
 
 
-class NotAdmitted(Exception):  # noqa: N818  (an answer, not an error)
+class NotAdmitted(Exception):
     """The provider knows this person, but they may not come in; the message says why, to them."""
 
 
@@ -85,7 +86,9 @@ class ConsoleSocialAccountAdapter(DefaultSocialAccountAdapter):
     def on_authentication_error(self, request: HttpRequest, provider: Any, **what: Any) -> None:
         """The cause goes to the log; what foreign errors say might hold a token."""
         error = what.get("exception")
-        cause = str(error) if isinstance(error, Refused) else type(error).__name__ if error else "no such state"
+        cause = (
+            str(error) if isinstance(error, Refused) else type(error).__name__ if error else "no such state"
+        )
         if what.get("error") == AuthError.CANCELLED:
             messages.warning(request, f"You did not sign in with {settings.OIDC_NAME}.")
             raise ImmediateHttpResponse(redirect("account_login"))
@@ -117,6 +120,7 @@ def arrive(claims: dict[str, Any], known: User | None) -> User:
 
 def apply(user: User, grants: Grants, granting: RoleMap) -> None:
     """Gives and takes what the provider decides about; where something is taken or changed, sessions end."""
+    before = _said(user, granting)
     changed = roles.give(user, grants.roles)
     places = {
         place.organization.slug: place
@@ -138,6 +142,15 @@ def apply(user: User, grants: Grants, granting: RoleMap) -> None:
         changed = True
     if changed:
         end_all(user)
+        with acting_as_program("single sign-on"):
+            record("person.role_changed", user, before=before, after=_said(user, granting))
+
+
+def _said(user: User, granting: RoleMap) -> dict[str, object]:
+    """Roles and places that the provider decides about, as the audit keeps them."""
+    places = Membership.objects.filter(user=user, organization__slug__in=granting.organizations)
+    named = places.order_by("organization__slug").values_list("organization__slug", "role")
+    return {**roles.said(user), "organizations": ", ".join(f"{slug} ({role})" for slug, role in named)}
 
 
 def _by_address(claims: dict[str, Any], grants: Grants) -> User:
@@ -149,9 +162,12 @@ def _by_address(claims: dict[str, Any], grants: Grants) -> User:
         if not grants:
             raise NotAdmitted("None of your groups opens anything here.")
         name = str(claims.get("name") or claims.get("preferred_username") or "")[:150]
-        user, _ = User.objects.get_or_create(
+        user, made = User.objects.get_or_create(
             email=address, defaults={"name": name, "password": make_password(None)}
         )
+        if made:
+            with acting_as_program("single sign-on"):
+                record("person.added", user, after={"name": name})
     link, _ = SocialAccount.objects.get_or_create(
         provider=settings.OIDC_ISSUER, uid=claims["sub"], defaults={"user": user}
     )
