@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-import qrcode
+import qrcode  # type: ignore[import-untyped]
 
 
 @dataclass(frozen=True, slots=True)

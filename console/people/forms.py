@@ -53,7 +53,8 @@ class JoinForm(forms.Form):
     )
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, initial={"name": user.name}, **kwargs)
+        kwargs.setdefault("initial", {"name": user.name})
+        super().__init__(*args, **kwargs)
         self.user = user
 
     def clean_password(self) -> str:

@@ -72,7 +72,7 @@ def matching(people: QuerySet[User], filters: Filters) -> QuerySet[User]:
     elif filters.group == "tenants":
         people = people.filter(~Exists(roles), is_superuser=False)
     elif filters.group == "unprotected":
-        people = people.filter(has_factor=False, is_active=True)
+        people = people.filter(has_factor=False, is_active=True)  # type: ignore[misc]  # an annotation
     elif filters.group == "inactive":
         people = people.filter(is_active=False)
     return people.order_by("name", "email")
