@@ -72,7 +72,7 @@ def read(text: str) -> RoleMap:
     places: dict[str, frozenset[tuple[str, str]]] = {}
     for group, given in data.items():
         words = given if isinstance(given, list) else [given]
-        roles[group] = frozenset(Role(word) for word in words if word in set(Role))
+        roles[group] = frozenset(Role(word) for word in words if isinstance(word, str) and word in set(Role))
         found = [_PLACE.fullmatch(word) for word in words if isinstance(word, str)]
         places[group] = frozenset((match[1], match[2]) for match in found if match)
         if len(roles[group]) + len(places[group]) != len(words):
