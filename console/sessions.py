@@ -6,16 +6,15 @@ Raising the epoch therefore ends all sessions at once, wherever they are stored;
 
 import time
 from collections.abc import Callable
-from typing import Any
+from datetime import timedelta
+from importlib import import_module
 
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, logout
-from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import transaction
-from django.db.models import F
-from django.dispatch import receiver
+from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
@@ -40,6 +39,23 @@ def end_all(user: User, keep: SessionBase | None = None) -> None:
             keep[HASH_SESSION_KEY] = user.get_session_auth_hash()
         for session in ended:
             session.end()
+
+
+def open_of(user: User) -> QuerySet[UserSession]:
+    """The sessions that still count, the latest first."""
+    now = timezone.now()
+    return UserSession.objects.filter(
+        user=user,
+        created_at__gt=now - timedelta(seconds=settings.SESSION_MAX_SECONDS),
+        last_seen_at__gt=now - timedelta(seconds=settings.SESSION_IDLE_SECONDS),
+    ).order_by("-last_seen_at", "-pk")
+
+
+def sweep() -> None:
+    """Removes what is left of sessions that ended by themselves."""
+    oldest = timezone.now() - timedelta(seconds=settings.SESSION_MAX_SECONDS)
+    UserSession.objects.filter(created_at__lt=oldest).delete()
+    import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
 
 
 def limits(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -69,7 +85,6 @@ def _hold(request: HttpRequest, now: float) -> None:
         UserSession.objects.filter(session_key=session.session_key).update(last_seen_at=timezone.now())
 
 
-@receiver(user_logged_in)
-def begin(request: HttpRequest, **_: Any) -> None:
+def begin(request: HttpRequest) -> None:
     """A new sign-in is a new session, whatever the browser carried before."""
     request.session[_STARTED] = request.session[_SEEN] = time.time()

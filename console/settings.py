@@ -272,6 +272,11 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 # Messages only carry ids and hints. A tick that nobody took within its period is worth nothing.
 CELERY_BEAT_SCHEDULE = {
     "heartbeat": {"task": "console.tasks.heartbeat", "schedule": 5.0, "options": {"expires": 5}},
+    "sweep-sessions": {
+        "task": "console.tasks.sweep_sessions",
+        "schedule": crontab(hour="3", minute="17"),
+        "options": {"expires": 3600},
+    },
     "reconcile-due": {"task": "deployments.tasks.reconcile_due", "schedule": 5.0, "options": {"expires": 5}},
     # By the clock: every 60 s from any moment on drifts, and would leave a minute out now and then.
     "read-engine-metrics": {

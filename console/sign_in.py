@@ -7,6 +7,7 @@ from allauth.account.auth_backends import AuthenticationBackend
 from django.conf import settings
 from django.http import HttpRequest
 
+from console import sessions
 from console.models import User
 from console.origin import client_address
 
@@ -25,6 +26,10 @@ class ConsoleAccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Nobody registers by himself: an administrator or an organisation's owner adds people."""
         return False
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        super().login(request, user)
+        sessions.begin(request)
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         """console.reauthentication asks, in its own way, in front of every view of allauth that would."""

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from console.browsers import browser_of
 from console.http import Request, page
-from console.sessions import end_all
+from console.sessions import end_all, open_of
 
 _MOST = 100
 
@@ -19,8 +19,7 @@ _MOST = 100
 def listed(request: Request) -> HttpResponse:
     """The sessions that still count, the latest first. Who is signed in more often than anybody reads sees the rest
     once these are ended."""
-    found = UserSession.objects.filter(user=request.user).order_by("-last_seen_at")[:_MOST]
-    sessions = list(found)
+    sessions = list(open_of(request.user)[:_MOST])
     for session in sessions:
         session.browser = browser_of(session.user_agent)
         session.is_this = session.session_key == request.session.session_key

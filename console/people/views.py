@@ -1,6 +1,5 @@
 """People: listed, looked at, invited, and changed by administrators."""
 
-from allauth.usersessions.models import UserSession
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -16,6 +15,7 @@ from console.people import invitations, listing, roles
 from console.people.forms import InvitationForm, RoleForm
 from console.people.listing import GROUPS, Filters
 from console.reauthentication import confirmed, confirmed_post
+from console.sessions import open_of
 
 _MOST_SESSIONS = 20
 _ONLY_ONE = (
@@ -47,7 +47,7 @@ def detail(request: Request, number: int) -> HttpResponse:
     person = get_object_or_404(listing.described(listing.visible_to(request.user)), pk=number)
     tone, state = listing.state_of(person)
     held = roles.held(person)
-    sessions = list(UserSession.objects.filter(user=person).order_by("-last_seen_at")[:_MOST_SESSIONS])
+    sessions = list(open_of(person)[:_MOST_SESSIONS])
     for session in sessions:
         session.browser = browser_of(session.user_agent)
     context = {

@@ -4,10 +4,8 @@ from collections.abc import Callable
 
 from allauth.account.internal.flows.login import get_authentication_records
 from allauth.mfa.models import Authenticator
-from allauth.mfa.signals import authenticator_removed
 from django.conf import settings
 from django.contrib import messages
-from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
@@ -17,7 +15,6 @@ from console.models import User
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 """Recovery codes alone are none: they only stand in for one of these."""
 CHOICES = ("none", "platform", "everyone")
-_SEEN = "second_factor_seen"
 _OPEN = ("/accounts/", "/sign-in/", "/sign-out/", "/healthz", "/readyz", "/static/")
 
 
@@ -45,20 +42,11 @@ def demanded(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[H
         if settings.MFA_REQUIRED_FOR == "none" or request.path.startswith(_OPEN):
             return get_response(request)
         user = request.user
-        if not isinstance(user, User) or _SEEN in request.session or not is_required(user):
+        if not isinstance(user, User) or not is_required(user):
             return get_response(request)
-        if came_by_single_sign_on(request):
-            return get_response(request)
-        if has_one(user):
-            # Said once a session: removing a factor takes it back, and resetting one ends the session.
-            request.session[_SEEN] = True
+        if came_by_single_sign_on(request) or has_one(user):
             return get_response(request)
         messages.warning(request, "A second factor is required here. Set one up to go on.")
         return HttpResponseRedirect(reverse("mfa_index"))
 
     return middleware
-
-
-@receiver(authenticator_removed)
-def look_again(request: HttpRequest, **_: object) -> None:
-    request.session.pop(_SEEN, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from allauth.usersessions.models import UserSession
@@ -11,12 +12,14 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from pytest_django import Settings
 
 from console.access import Role
 from console.models import User
 from console.people import roles
 from console.sessions import end_all
+from console.tasks import sweep_sessions
 from tests.console.accounts.browser import is_in
 from tests.deployments.pages import world
 
@@ -187,3 +190,17 @@ def test_signing_in_again_begins_anew() -> None:
     client.post("/sign-out/")
     client.post("/sign-in/", {"login": ada.email, "password": PASSWORD})
     assert time.time() - client.session["session_started_at"] < DAY
+
+
+def test_what_ended_by_itself_is_neither_listed_nor_kept(settings: Settings) -> None:
+    ada = world.person()
+    client, old = sign_in(ada.email), sign_in(ada.email)
+    idle = UserSession.objects.filter(session_key=old.session.session_key)
+    idle.update(last_seen_at=timezone.now() - timedelta(seconds=settings.SESSION_IDLE_SECONDS + 60))
+    assert "1 session<" in client.get("/accounts/sessions/").text
+    idle.update(created_at=timezone.now() - timedelta(seconds=settings.SESSION_MAX_SECONDS + 60))
+    Session.objects.filter(session_key=old.session.session_key).update(expire_date=timezone.now())
+    sweep_sessions()
+    assert UserSession.objects.filter(user=ada).count() == 1
+    assert Session.objects.count() == 1
+    assert is_in(client)
