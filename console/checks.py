@@ -7,6 +7,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
+from console.audit.retention import SHORTEST_DAYS
+
 
 @register()
 def settings_are_usable(**_: Any) -> list[CheckMessage]:
@@ -33,4 +35,7 @@ def settings_are_usable(**_: Any) -> list[CheckMessage]:
         found.append(Warning("ALLOWED_HOSTS allows every host name.", id="slipway.W001"))
     if not settings.GATEWAY_URL.startswith(("https://", "http://")):
         found.append(Error("GATEWAY_URL must start with https:// or http://.", id="slipway.E004"))
+    if settings.AUDIT_RETENTION_DAYS != 0 and settings.AUDIT_RETENTION_DAYS < SHORTEST_DAYS:
+        hint = f"Set {SHORTEST_DAYS} days or more, or 0 to keep them for ever."
+        found.append(Error("AUDIT_RETENTION_DAYS is too short.", hint=hint, id="slipway.E020"))
     return found

@@ -148,6 +148,9 @@ ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_RATE_LIMITS = {"login": "60/m/ip", "login_failed": "20/m/ip,5/5m/key"}
 
+# How long the audit keeps entries, in whole days; 0: for ever.
+AUDIT_RETENTION_DAYS = env.int("AUDIT_RETENTION_DAYS", default=400)
+
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -270,6 +273,17 @@ CELERY_BEAT_SCHEDULE = {
         "task": "metering.tasks.refresh_fleet",
         "schedule": crontab(),
         "options": {"expires": 60},
+    },
+    # At night, one after the other: first what is too old goes, then what is left is verified.
+    "prune-audit": {
+        "task": "console.tasks.prune_audit",
+        "schedule": crontab(hour="2", minute="17"),
+        "options": {"expires": 3600},
+    },
+    "verify-audit": {
+        "task": "console.tasks.verify_audit",
+        "schedule": crontab(hour="3", minute="17"),
+        "options": {"expires": 3600},
     },
     "observe-due": {"task": "deployments.tasks.observe_due", "schedule": 2.0, "options": {"expires": 2}},
 }
