@@ -19,6 +19,8 @@ urlpatterns = [
     path("sign-out/", account.logout, name="account_logout"),
     path("accounts/", include("console.account_urls")),
     path("admin/", admin.site.urls),
+    # who did what
+    path("audit/", include("console.audit.urls")),
     # what runs
     path("", include("deployments.urls")),
     # what is used

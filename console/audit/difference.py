@@ -94,3 +94,23 @@ def _cut(value: Any) -> Any:
     if isinstance(value, list):
         return [text(item, LONGEST) for item in value[:MOST_FIELDS]]
     return text(value, LONGEST) if isinstance(value, str) else value
+
+
+def as_diff(changes: Changes) -> str:
+    """For components/diff.html: a line that goes, a line that comes, field by field."""
+    lines: list[str] = []
+    for name, pair in changes.items():
+        for sign, value in zip("-+", pair, strict=True):
+            lines += _signed(sign, name, value)
+    return "\n".join(lines)
+
+
+def _signed(sign: str, name: str, value: Any) -> list[str]:
+    if value is None:
+        return []
+    if isinstance(value, list):
+        said = ", ".join(value) or "(none)"
+    else:
+        said = str(value).lower() if isinstance(value, bool) else str(value)
+    first, *rest = said.splitlines() or ["(empty)"]
+    return [f"{sign}{name}: {first}", *(f"{sign}  {line}" for line in rest)]
