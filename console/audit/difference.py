@@ -99,7 +99,7 @@ def _cut(value: Any) -> Any:
 def as_diff(changes: Changes) -> str:
     """For components/diff.html: a line that goes, a line that comes, field by field."""
     lines: list[str] = []
-    for name, pair in changes.items():
+    for name, pair in sorted(changes.items()):
         for sign, value in zip("-+", pair, strict=True):
             lines += _signed(sign, name, value)
     return "\n".join(lines)
@@ -113,4 +113,4 @@ def _signed(sign: str, name: str, value: Any) -> list[str]:
     else:
         said = str(value).lower() if isinstance(value, bool) else str(value)
     first, *rest = said.splitlines() or ["(empty)"]
-    return [f"{sign}{name}: {first}", *(f"{sign}  {line}" for line in rest)]
+    return [f"{sign} {name}: {first}", *(f"{sign}   {line}" for line in rest)]

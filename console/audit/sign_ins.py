@@ -41,7 +41,7 @@ def _failed(credentials: dict[str, Any], **_: Any) -> None:
         validate_email(typed)
     except ValidationError:
         typed = NO_ADDRESS
-    refuse("person.sign_in_failed", Thing("person", typed[:254]), actor=NOBODY)
+    refuse("sign_in.failed", Thing("person", typed[:254]), actor=NOBODY)
 
 
 def _password_changed(user: Any, **_: Any) -> None:

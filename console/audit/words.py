@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from console.audit.context import ActorKind
 
-_NOUNS = {"api_key": "API key", "organization": "Organisation", "cors": "CORS", "mfa": "Second factor"}
+_NOUNS = {"api_key": "API key", "organization": "Organisation", "sign_in": "Sign-in"}
 ACTORS = {
     ActorKind.PERSON.value: "Person",
     ActorKind.PROGRAM.value: "Program",

@@ -42,6 +42,12 @@ def test_a_form_without_its_token_is_recorded() -> None:
     assert (entry.actor_kind, entry.actor, entry.object_name) == ("nobody", "", "POST /sign-in/")
 
 
+def test_an_address_that_lets_somebody_in_is_not_kept() -> None:
+    Client(enforce_csrf_checks=True).post("/accounts/password/reset/key/1-canary-of-a-reset/?next=canary")
+    (entry,) = refusals()
+    assert entry.object_name == "POST /accounts/password/reset/key/1-…/"
+
+
 def test_what_is_allowed_or_not_there_is_no_refusal() -> None:
     client = viewer()
     assert client.get("/clusters/").status_code == 200

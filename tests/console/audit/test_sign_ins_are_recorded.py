@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
+from django.core import mail
 from django.test import Client
 
 from console.audit.entry import AuditEntry
@@ -49,7 +51,7 @@ def test_a_wrong_password_is_a_refusal(
     client.post(SIGN_IN, {"login": typed, "password": "my other secret"})
     entries = new()
     assert [(entry.action, entry.object_name, entry.refused) for entry in entries] in (
-        [("person.sign_in_failed", kept, True)],
+        [("sign_in.failed", kept, True)],
         [],  # a form that refuses the name does not try it
     )
     assert all(entry.actor_kind == "nobody" for entry in entries)
@@ -63,6 +65,17 @@ def test_many_wrong_passwords_are_few_entries(client: Client, since: Callable[[]
     for _ in range(20):
         client.post(SIGN_IN, {"login": "alice@example.com", "password": "wrong"})
     assert len(new()) == 1
+
+
+def test_resetting_a_password_by_mail(client: Client, alice: User, since: Callable[[], Since]) -> None:
+    client.post("/accounts/password/reset/", {"email": alice.email})
+    link = re.search(r"/accounts/password/reset/key/[^/\s]+/", str(mail.outbox[0].body))
+    assert link
+    form = client.get(link[0], follow=True).redirect_chain[-1][0]
+    new = since()
+    other = "another-horse-battery"
+    assert client.post(form, {"password1": other, "password2": other}).status_code == 302
+    assert [(entry.action, entry.actor) for entry in new()] == [("person.password_reset", alice.email)]
 
 
 def test_changing_a_password(client: Client, alice: User, since: Callable[[], Since]) -> None:
