@@ -66,6 +66,8 @@ def read(query: Mapping[str, str]) -> Question:
     filters = {word: query.get(word, "").strip() for word in WORDS}
     if any("\0" in text or len(text) > WORDS[word] for word, text in filters.items()):
         raise BadQuestion("One of the filters is too long. Choose a value from the table.")
+    if "@" in filters["actor"]:
+        filters["actor"] = filters["actor"].lower()
     first, last = _day(query.get("from", "")), _day(query.get("to", ""))
     if first and last and last < first:
         raise BadQuestion("The period ends before it begins. Choose an end that is later.")

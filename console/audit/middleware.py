@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from console.audit.context import answering
 from console.audit.recording import Thing, refuse, write_refusal
 
+_REFUSED = {403: "request.refused", 429: "request.throttled"}
 _SECRETS = ("key", "token", "code", "secret")
 """Parts of addresses that let somebody in, by the names that they have in our patterns."""
 
@@ -19,8 +20,8 @@ def of_requests(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable
     def middleware(request: HttpRequest) -> HttpResponse:
         with answering(request) as context:
             response = get_response(request)
-            if response.status_code == 403 and not context.refusals:
-                refuse("request.refused", Thing("address", f"{request.method} {_path(request)}"))
+            if (action := _REFUSED.get(response.status_code)) and not context.refusals:
+                refuse(action, Thing("address", f"{request.method} {_path(request)}"))
             for refusal in context.refusals:
                 write_refusal(*refusal)
             return response

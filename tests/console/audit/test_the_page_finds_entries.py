@@ -53,7 +53,7 @@ def actions(question: Question) -> list[str]:
     ("query", "found"),
     [
         ({"action": "deployment.stopped"}, ["deployment.stopped"]),
-        ({"actor": "ada@example.com"}, ["limit_exception.set", "deployment.stopped", "deployment.revised"]),
+        ({"actor": "Ada@Example.com"}, ["limit_exception.set", "deployment.stopped", "deployment.revised"]),
         ({"object": "cluster:Frankfurt 1"}, ["cluster.edited"]),
         ({"object": "Frankfurt 1"}, ["cluster.edited"]),
         ({"object": "deployment:Frankfurt 1"}, []),
@@ -140,6 +140,8 @@ def test_the_page_shows_and_escapes(web: Client, entries: None) -> None:
 def test_htmx_gets_the_table_alone(web: Client, entries: None) -> None:
     part = web.get("/audit/?q=stopped", headers={"HX-Request": "true"}).text
     assert part.strip().startswith('<div class="stack-s" id="entries">')
+    assert 'id="files" hx-swap-oob="true"' in part
+    assert "/audit/export.csv?q=stopped" in part
 
 
 def test_the_difference_is_drawn_by_lines() -> None:
