@@ -9,6 +9,8 @@ class ConsoleConfig(AppConfig):
     def ready(self) -> None:
         from console import checks  # noqa: F401  (registers the system checks)
         from console.access import sync_roles
+        from console.audit import sign_ins
 
+        sign_ins.connect()
         # Permissions are made after migrations, app by app. At auth's turn, which is after ours, ours are there.
         post_migrate.connect(sync_roles, sender=apps.get_app_config("auth"))

@@ -181,6 +181,10 @@ MFA_ALLOW_UNVERIFIED_EMAIL = True
 SESSION_MAX_SECONDS = env.int("SESSION_MAX_SECONDS", default=7 * 24 * 3600)
 SESSION_IDLE_SECONDS = env.int("SESSION_IDLE_SECONDS", default=8 * 3600)
 SESSION_COOKIE_AGE = SESSION_MAX_SECONDS
+
+# How long the audit keeps entries, in whole days; 0: for ever.
+AUDIT_RETENTION_DAYS = env.int("AUDIT_RETENTION_DAYS", default=400)
+
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
@@ -307,6 +311,17 @@ CELERY_BEAT_SCHEDULE = {
         "task": "metering.tasks.refresh_fleet",
         "schedule": crontab(),
         "options": {"expires": 60},
+    },
+    # At night, one after the other: first what is too old goes, then what is left is verified.
+    "prune-audit": {
+        "task": "console.tasks.prune_audit",
+        "schedule": crontab(hour="2", minute="17"),
+        "options": {"expires": 3600},
+    },
+    "verify-audit": {
+        "task": "console.tasks.verify_audit",
+        "schedule": crontab(hour="3", minute="17"),
+        "options": {"expires": 3600},
     },
     "observe-due": {"task": "deployments.tasks.observe_due", "schedule": 2.0, "options": {"expires": 2}},
 }

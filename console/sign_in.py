@@ -5,11 +5,9 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.auth_backends import AuthenticationBackend
 from django.conf import settings
-from django.db import transaction
 from django.http import HttpRequest
 
 from console import sessions
-from console.audit import record
 from console.models import User
 from console.origin import client_address
 
@@ -32,12 +30,6 @@ class ConsoleAccountAdapter(DefaultAccountAdapter):
     def login(self, request: HttpRequest, user: User) -> None:
         super().login(request, user)
         sessions.begin(request)
-
-    @transaction.atomic
-    def set_password(self, user: User, password: str) -> None:
-        """Changed or reset; either ends the other sessions, because they carry the earlier one's hash."""
-        super().set_password(user, password)
-        record("person.password_changed", user)
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         """console.reauthentication asks, in its own way, in front of every view of allauth that would."""

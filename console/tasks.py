@@ -1,8 +1,10 @@
 """Periodic tasks of the console itself."""
 
 from celery import shared_task
+from django.utils import timezone
 
 from console import health, sessions
+from console.audit import acting_as_program, retention, verifying
 
 
 @shared_task
@@ -15,3 +17,15 @@ def heartbeat() -> None:
 def sweep_sessions() -> None:
     """What is left of sessions that ended by themselves."""
     sessions.sweep()
+
+
+# Taken at once and not again: walking a long chain takes longer than a message may stay without an answer.
+@shared_task(acks_late=False, time_limit=3600, soft_time_limit=3500)
+def verify_audit() -> None:
+    verifying.verify()
+
+
+@shared_task
+def prune_audit() -> None:
+    with acting_as_program("daily pruning"):
+        retention.prune(timezone.now())

@@ -18,6 +18,8 @@ urlpatterns = [
     path("accounts/", include("console.account_urls")),
     path("people/", include("console.people.urls")),
     path("admin/", admin.site.urls),
+    # who did what
+    path("audit/", include("console.audit.urls")),
     # what runs
     path("", include("deployments.urls")),
     # what is used

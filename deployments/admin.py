@@ -12,7 +12,8 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 
-from deployments import desired
+from console.audit import rows
+from deployments import audited, desired
 from deployments.clusters import prometheus
 from deployments.document.rules import Refused
 from deployments.models import CatalogModel, Cluster, Endpoint, Provider
@@ -59,6 +60,15 @@ class _Records(admin.ModelAdmin):
 
     ordering = ["name"]
     search_fields = ["name", "slug"]
+    recorded: tuple[str, ...] = ()
+    """The columns whose change the audit keeps."""
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        with rows.changing(obj, self.recorded):
+            self.write(obj)
+
+    def write(self, obj: Any) -> None:
+        obj.save()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -69,6 +79,7 @@ class _Records(admin.ModelAdmin):
 
 @admin.register(Cluster)
 class ClusterAdmin(_Records):
+    recorded = audited.CLUSTER
     form = _ClusterForm
     list_display = ["name", "slug", "kind", "ngc_key_set_at", "prometheus_url", "checked_at"]
     readonly_fields = [
@@ -86,14 +97,18 @@ class ClusterAdmin(_Records):
     ]
 
     def save_model(self, request: HttpRequest, obj: Cluster, form: Any, change: bool) -> None:
-        """Only what people write: the worker may be writing the rest at this moment."""
-        obj.save(update_fields=["name", "ngc_key", "ngc_key_set_at", "prometheus_url"])
+        super().save_model(request, obj, form, change)
         if form.key_change:
             desired.key_changed(obj)
+
+    def write(self, obj: Cluster) -> None:
+        """Only what people write: the worker may be writing the rest at this moment."""
+        obj.save(update_fields=["name", "ngc_key", "ngc_key_set_at", "prometheus_url"])
 
 
 @admin.register(CatalogModel)
 class CatalogModelAdmin(_Records):
+    recorded = audited.MODEL
     form = _ModelForm
     list_display = ["name", "slug", "provider", "source_kind", "source_reference", "ngc_key_set_at"]
     list_select_related = ["provider"]
@@ -114,6 +129,7 @@ class CatalogModelAdmin(_Records):
 
 @admin.register(Endpoint)
 class EndpointAdmin(_Records):
+    recorded = audited.ENDPOINT
     list_display = ["name", "slug", "hostname", "cluster", "namespace", "pull_secret", "ready"]
     list_select_related = ["cluster"]
     readonly_fields = [
@@ -125,6 +141,7 @@ class EndpointAdmin(_Records):
 
 @admin.register(Provider)
 class ProviderAdmin(_Records):
+    recorded = audited.PROVIDER
     list_display = ["name", "slug", "website"]
     fields = ["name", "slug", "website"]
     readonly_fields = ["slug"]

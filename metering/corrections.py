@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 from django.db import connection, transaction
 
-from console.models import User
+from console.audit import Thing, record
+from console.models import Organization, User
 from deployments.models import Price
 from metering import pricing
 from metering.ledger import partitions
@@ -94,6 +95,12 @@ def correct(
         )
         entry.save(force_insert=True)
         cursor.execute(_HOUR, [entry.started_at, entry.id])
+        record(
+            "usage.corrected",
+            Thing("request", str(event_id), str(event_id)),
+            after={**change._asdict(), "reason": reason, "by": by.email if by else None},
+            organization=Organization.objects.filter(pk=original.organization_id).first(),
+        )
     return entry
 
 

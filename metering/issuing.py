@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from console.audit import record
 from console.models import Membership, Organization, User
 from deployments.models import Deployment
 from deployments.tenancy import open_to
@@ -67,7 +68,7 @@ def issue(
             raise Refused("A key ends in the future, and within two years.", "expires")
         if deployments is not None and not deployments:
             raise Refused("No model is chosen. Choose one or more, or all that are shared.", "deployments")
-        return _make(
+        issued = _make(
             ApiKey(
                 user=user,
                 organization=organization,
@@ -79,6 +80,8 @@ def issue(
             ),
             _shared(organization, deployments) if deployments is not None else None,
         )
+        record("api_key.issued", issued[0], after=_facts(issued[0]))
+    return issued
 
 
 def rotate(key: ApiKey, *, overlap: timedelta, by: User) -> tuple[ApiKey, str]:
@@ -104,9 +107,15 @@ def rotate(key: ApiKey, *, overlap: timedelta, by: User) -> tuple[ApiKey, str]:
             replaces=locked,
         )
         made = _make(fresh, None if locked.all_deployments else list(locked.deployments.all()))
-        end = now + overlap
+        end, before = now + overlap, locked.expires_at
         locked.expires_at = min(end, locked.expires_at) if locked.expires_at else end
         locked.save(update_fields=["expires_at"])
+        record(
+            "api_key.rotated",
+            locked,
+            before={"expires_at": before},
+            after={"expires_at": locked.expires_at, "replaced_by": str(made[0])},
+        )
     return made
 
 
@@ -120,7 +129,21 @@ def life_of(key: ApiKey) -> timedelta | None:
 
 def revoke(key: ApiKey, *, by: User) -> None:
     """Ends a key at once, for good. Doing it twice changes nothing."""
-    ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=timezone.now(), revoked_by=by)
+    with transaction.atomic():
+        found = ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True)
+        if found.update(revoked_at=timezone.now(), revoked_by=by):
+            record("api_key.revoked", key)
+
+
+def _facts(key: ApiKey) -> dict[str, object]:
+    """What the audit says of a key: never its text."""
+    return {
+        "user": key.user.email,
+        "expires_at": key.expires_at,
+        "deployments": None
+        if key.all_deployments
+        else sorted(key.deployments.values_list("name", flat=True)),
+    }
 
 
 def _check_person(user: User, organization: Organization) -> None:

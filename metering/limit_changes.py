@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from django.db import transaction
 
+from console.audit import record
 from console.models import Organization
 from deployments.models import Deployment
 from deployments.vocabulary import LimitScope
@@ -22,7 +23,15 @@ class Amounts(NamedTuple):
 
 def set_shadow(deployment: Deployment, shadow: bool) -> None:
     """From then on, within a second, on all gateways."""
-    LimitMode.objects.update_or_create(deployment=deployment, defaults={"shadow": shadow})
+    with transaction.atomic():
+        before = LimitMode.objects.select_for_update().filter(deployment=deployment, shadow=True).exists()
+        LimitMode.objects.update_or_create(deployment=deployment, defaults={"shadow": shadow})
+        record(
+            f"limits.{'shadowed' if shadow else 'enforced'}",
+            deployment,
+            before={"shadow": before},
+            after={"shadow": shadow},
+        )
 
 
 def exception_of(deployment: Deployment, organization: Organization) -> dict[LimitScope, Amounts]:
@@ -36,6 +45,7 @@ def set_exception(
 ) -> None:
     """These scopes have these limits for this organisation; the others follow the general ones."""
     with transaction.atomic():
+        before = _said(exception_of(deployment, organization))
         LimitOverride.objects.filter(deployment=deployment, organization=organization).exclude(
             scope__in=[*amounts]
         ).delete()
@@ -54,7 +64,27 @@ def set_exception(
             unique_fields=["deployment", "organization", "scope"],
             update_fields=["requests_per_minute", "tokens_per_minute"],
         )
+        record(
+            "limit_exception.set",
+            deployment,
+            before=before,
+            after=_said(amounts),
+            organization=organization,
+        )
 
 
 def remove_exception(deployment: Deployment, organization: Organization) -> None:
-    LimitOverride.objects.filter(deployment=deployment, organization=organization).delete()
+    with transaction.atomic():
+        before = _said(exception_of(deployment, organization))
+        if before:
+            LimitOverride.objects.filter(deployment=deployment, organization=organization).delete()
+            record("limit_exception.removed", deployment, before=before, organization=organization)
+
+
+def _said(amounts: Mapping[LimitScope, Amounts]) -> dict[str, object]:
+    """For the audit: by scope and kind."""
+    return {
+        f"{scope.value}.{kind}_per_minute": "no limit" if value is None else value
+        for scope, each in amounts.items()
+        for kind, value in each._asdict().items()
+    }

@@ -78,6 +78,10 @@ def acting_as_program(name: str) -> AbstractContextManager[None]:
     return acting_as(Actor(ActorKind.PROGRAM, name[:254]))
 
 
+def person(user: Any) -> Actor:
+    return Actor(ActorKind.PERSON, user.email, user.pk)
+
+
 @contextmanager
 def answering(request: HttpRequest) -> Iterator[Context]:
     """What is recorded inside was done by the person of the request."""
@@ -93,7 +97,7 @@ def _person(request: HttpRequest) -> Actor:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return NOBODY
-    return Actor(ActorKind.PERSON, user.email, user.pk)
+    return person(user)
 
 
 def _this_program() -> Actor:

@@ -29,8 +29,14 @@ def difference(before: Mapping[str, object] | None, after: Mapping[str, object] 
     for name in [*old, *(name for name in new if name not in old)]:
         pair = _pair(str(name), old.get(name), new.get(name))
         if pair[0] != pair[1] and len(found) < MOST_FIELDS:
-            found[text(str(name), 100)] = pair
+            # Cut last: what differs only far behind still differs.
+            found[text(str(name), 100)] = [_cut(value) for value in pair]
     return found
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a text under this name is a secret by all appearances."""
+    return bool(_SECRET.search(name))
 
 
 def text(value: str, longest: int) -> str:
@@ -49,7 +55,7 @@ def _pair(name: str, before: object, after: object) -> list[Any]:
 
 def _is_secret(name: str, *values: object) -> bool:
     """A text under such a name; a flag or a number, as in `has_token`, tells nothing."""
-    return bool(_SECRET.search(name)) and any(isinstance(value, str | bytes) for value in values)
+    return is_secret_name(name) and any(isinstance(value, str | bytes) for value in values)
 
 
 def _same(before: object, after: object) -> bool:
@@ -77,8 +83,34 @@ def _plain(value: object) -> Any:
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, Mapping):
-        return [f"{text(str(key), 100)}: {_plain(each)}" for key, each in list(value.items())[:MOST_FIELDS]]
+        return [f"{key}: {_plain(each)}" for key, each in value.items()]
     if isinstance(value, list | tuple | set | frozenset):
         items = sorted(map(str, value)) if isinstance(value, set | frozenset) else value
-        return [text(str(_plain(item)), LONGEST) for item in list(items)[:MOST_FIELDS]]
-    return text(str(value), LONGEST)
+        return [str(_plain(item)) for item in items]
+    return str(value)
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, list):
+        return [text(item, LONGEST) for item in value[:MOST_FIELDS]]
+    return text(value, LONGEST) if isinstance(value, str) else value
+
+
+def as_diff(changes: Changes) -> str:
+    """For components/diff.html: a line that goes, a line that comes, field by field."""
+    lines: list[str] = []
+    for name, pair in sorted(changes.items()):
+        for sign, value in zip("-+", pair, strict=True):
+            lines += _signed(sign, name, value)
+    return "\n".join(lines)
+
+
+def _signed(sign: str, name: str, value: Any) -> list[str]:
+    if value is None:
+        return []
+    if isinstance(value, list):
+        said = ", ".join(value) or "(none)"
+    else:
+        said = str(value).lower() if isinstance(value, bool) else str(value)
+    first, *rest = said.splitlines() or ["(empty)"]
+    return [f"{sign} {name}: {first}", *(f"{sign}   {line}" for line in rest)]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.utils import timezone
 
 from console.audit.chain import START, Break, Link, Mark, check
-from console.audit.entry import AuditEntry, AuditHead
+from console.audit.entry import CONTENT, AuditEntry, AuditHead, content
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 2000
 
@@ -38,6 +41,8 @@ def verify(expected: Mark | None = None) -> Outcome:
         # Pruning may have taken the first entries away between the two looks.
         if found is None or _ends()[1] == anchor:
             break
+    if found is not None:
+        log.error("The audit is not as it was recorded. %s", found)
     outcome = Outcome(anchor, head, found)
     AuditHead.objects.update(
         verified_at=timezone.now(), verified_number=head.number, finding=str(found or "")[:300]
@@ -67,8 +72,9 @@ def _links(anchor: Mark, head: Mark) -> Iterator[Link]:
     at = -(2**63)
     while True:
         rows = AuditEntry.objects.filter(number__gt=at, number__lte=max(head.number, anchor.number))
-        batch = list(rows.order_by("number")[:AT_ONCE])
-        yield from (row.link for row in batch)
+        batch = list(rows.order_by("number").values_list("number", "previous", "digest", *CONTENT)[:AT_ONCE])
+        for number, previous, digest, *values in batch:
+            yield Link(number, previous, digest, content(dict(zip(CONTENT, values, strict=True))))
         if len(batch) < AT_ONCE:
             return
-        at = batch[-1].number
+        at = batch[-1][0]

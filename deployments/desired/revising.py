@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from console.models import Organization, User
-from deployments import document, fixed, strategy
+from deployments import audited, document, fixed, strategy
 from deployments.context import ModelSource
 from deployments.desired.known import facts_of, serves
 from deployments.desired.queueing import queue
@@ -65,6 +65,8 @@ def create(
         Transition.objects.create(deployment=deployment, revision=1, after=Phase.QUEUED, at=now)
         _becomes(draft, deployment)
         queue(deployment, author, now)
+        assert deployment.current is not None
+        audited.record_revision(deployment, deployment.current, None, note)
     return deployment
 
 
@@ -133,6 +135,8 @@ def revise(
             save_shares(locked, spec.sharing.mode, organizations)
             queue(locked, author, now)
         _becomes(draft, locked)
+        if locked.current is not None and locked.current != current:
+            audited.record_revision(locked, locked.current, current, note)
     return locked
 
 

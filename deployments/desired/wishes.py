@@ -6,6 +6,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from console.audit import record, thing_of
 from console.models import User
 from deployments import leftovers, strategy
 from deployments.desired.known import facts_of, serves
@@ -13,6 +14,13 @@ from deployments.desired.queueing import hint, look_at_all, look_for, queue
 from deployments.drifting import REPAIR
 from deployments.models import CatalogModel, Cluster, Deployment, Endpoint, Revision
 from deployments.vocabulary import DesiredState, DriftPolicy
+
+_WISHED = {
+    DesiredState.RUNNING: "started",
+    DesiredState.STOPPED: "stopped",
+    DesiredState.DELETED: "deleted",
+}
+"""The audit's words. A deletion is of the wish; the cluster follows."""
 
 
 def stop(deployment: Deployment, *, author: User | None) -> None:
@@ -45,6 +53,7 @@ def restart(deployment: Deployment, *, author: User | None, since: datetime | No
         chosen = strategy.of_restart(locked.spec, facts_of(locked.endpoint), serves(locked))
         Revision.objects.filter(pk=locked.current.pk).update(strategy=chosen.strategy)  # type: ignore[union-attr]
         queue(locked, author, locked.restarted_at)
+        record("deployment.restarted", locked)
     return True
 
 
@@ -52,7 +61,9 @@ def abandon(deployment: Deployment, *, author: User | None) -> None:
     """Removes the record of a deployment whose cluster is gone; what is there stays. Raises leftovers.StillThere."""
     with transaction.atomic():
         locked = Deployment.objects.select_for_update(of=("self",)).get(pk=deployment.pk)
+        thing = thing_of(locked)
         leftovers.give_up(locked, author, timezone.now())
+        record("deployment.abandoned", thing)
 
 
 def endpoint_changed(endpoint: Endpoint) -> int:
@@ -80,10 +91,17 @@ def set_drift_policy(deployment: Deployment, policy: DriftPolicy, *, author: Use
     """What happens to hand-made changes in the cluster from now on; what is there is looked at again at once."""
     with transaction.atomic():
         locked = Deployment.objects.select_for_update(of=("self",)).get(pk=deployment.pk)
-        if locked.drift_policy != policy:
+        before = locked.drift_policy
+        if before != policy:
             locked.drift_policy = policy
             locked.save(update_fields=["drift_policy"])
             look_for(locked, author)
+            record(
+                "deployment.drift_policy_changed",
+                locked,
+                before={"drift_policy": before},
+                after={"drift_policy": policy},
+            )
 
 
 def repair_now(deployment: Deployment, *, author: User | None) -> None:
@@ -94,6 +112,7 @@ def repair_now(deployment: Deployment, *, author: User | None) -> None:
             locked.drift = {**locked.drift, REPAIR: True}
             locked.save(update_fields=["drift"])
             look_for(locked, author)
+            record("deployment.repaired", locked)
 
 
 def _wish(deployment: Deployment, state: DesiredState, author: User | None) -> None:
@@ -102,6 +121,12 @@ def _wish(deployment: Deployment, state: DesiredState, author: User | None) -> N
         locked = Deployment.objects.select_for_update(of=("self",)).get(pk=deployment.pk)
         if locked.desired_state in (state, DesiredState.DELETED):
             return
-        locked.desired_state = state
+        before, locked.desired_state = locked.desired_state, state
         locked.save(update_fields=["desired_state"])
         queue(locked, author, timezone.now())
+        record(
+            f"deployment.{_WISHED[state]}",
+            locked,
+            before={"desired_state": before},
+            after={"desired_state": state},
+        )

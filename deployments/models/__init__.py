@@ -5,7 +5,7 @@ from deployments.models.cluster import Cluster
 from deployments.models.deployment import Deployment, Revision
 from deployments.models.draft import Draft
 from deployments.models.endpoint import Endpoint
-from deployments.models.observation import Observation, Transition
+from deployments.models.observation import Observation, Scaled, Transition
 from deployments.models.share import Share
 from deployments.models.terms import Price, RateLimit
 
@@ -20,6 +20,7 @@ __all__ = [
     "Provider",
     "RateLimit",
     "Revision",
+    "Scaled",
     "Share",
     "Transition",
 ]

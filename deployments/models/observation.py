@@ -55,3 +55,19 @@ class Transition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.before or 'new'} to {self.after}"
+
+
+class Scaled(models.Model):
+    """The autoscaler changed the number of replicas; seen by the observer, within seconds."""
+
+    deployment = models.ForeignKey(Deployment, models.CASCADE, related_name="scalings")
+    at = models.DateTimeField()
+    before = models.PositiveIntegerField()
+    after = models.PositiveIntegerField()
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index(fields=["deployment", "-at"], name="scaling_history")]
+
+    def __str__(self) -> str:
+        return f"{self.before} to {self.after}"

@@ -142,13 +142,14 @@ def known_deployments(cluster: Cluster) -> list[Known]:
 
 
 def write(cluster: Cluster, statuses: Sequence[tuple[Known, Seen, Status]], now: datetime) -> None:
-    """Writes one pass over a cluster in at most three statements and one transaction.
+    """Writes one pass over a cluster in at most four statements and one transaction.
 
     A look that began earlier and ends later than another one does not overwrite it.
     """
     changed: list[dict[str, Any]] = []
     same: list[int] = []
     transitions: list[dict[str, Any]] = []
+    scaled: list[dict[str, Any]] = []
     for one, seen, status in statuses:
         kept = _kept(one, seen)
         upstreams = reach.seen_at(seen.pods) if cluster.is_sandbox else []
@@ -179,6 +180,8 @@ def write(cluster: Cluster, statuses: Sequence[tuple[Known, Seen, Status]], now:
                     "evidence": status.evidence if status.phase.needs_attention else {},
                 }
             )
+        if _has_scaled(one, status):
+            scaled.append({"deployment_id": one.pk, "before": one.last_wanted, "after": status.wanted})
     with transaction.atomic(), connection.cursor() as cursor:
         if changed:
             cursor.execute(_WRITE, [_as_json(changed), now, now])
@@ -186,6 +189,8 @@ def write(cluster: Cluster, statuses: Sequence[tuple[Known, Seen, Status]], now:
             cursor.execute(_SEE_AGAIN, [now, same, now])
         if transitions:
             cursor.execute(_REMEMBER, [now, _as_json(transitions)])
+        if scaled:
+            cursor.execute(_REMEMBER_SCALING, [now, _as_json(scaled)])
 
 
 def _is_news(one: Known, status: Status) -> bool:
@@ -196,6 +201,16 @@ def _is_news(one: Known, status: Status) -> bool:
     if status.phase != one.last_phase:
         return True
     return status.revision != one.last_revision and status.phase not in (Phase.SERVING, Phase.STOPPED)
+
+
+def _has_scaled(one: Known, status: Status) -> bool:
+    """Whether the autoscaler wants another number of replicas than at the pass before.
+
+    What people change is a revision, a stop or a start; autoscalers never go to zero, or come from there.
+    """
+    is_same = status.revision == one.last_revision and one.desired is DesiredState.RUNNING
+    is_scaled = status.scaling is not None and one.last_wanted > 0 and status.wanted > 0
+    return is_same and is_scaled and status.wanted != one.last_wanted
 
 
 def _read_specs(ids: Iterable[int]) -> dict[int, DeploymentSpec]:
@@ -268,5 +283,11 @@ SELECT new.deployment_id, new.revision, new.before, new.after, %s, new.sentence,
 FROM jsonb_to_recordset(%s::jsonb) AS new (
     deployment_id bigint, revision integer, before text, after text, sentence text, remedy text, evidence jsonb
 )
+JOIN deployments_deployment ON deployments_deployment.id = new.deployment_id
+"""
+_REMEMBER_SCALING = """
+INSERT INTO deployments_scaled (deployment_id, before, after, at)
+SELECT new.deployment_id, new.before, new.after, %s
+FROM jsonb_to_recordset(%s::jsonb) AS new (deployment_id bigint, before integer, after integer)
 JOIN deployments_deployment ON deployments_deployment.id = new.deployment_id
 """

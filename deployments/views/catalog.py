@@ -10,9 +10,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from console.access import Permission, requires
+from console.audit import rows
 from console.http import Request, page
 from console.pages import paginate
-from deployments import desired
+from deployments import audited, desired
 from deployments.forms import CatalogModelForm, ProviderForm
 from deployments.models import CatalogModel, Deployment, Draft
 from deployments.standing import standing_of, with_standing
@@ -86,7 +87,7 @@ def create(request: Request) -> HttpResponse:
     }
     form = CatalogModelForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
-        model = form.save()
+        model = rows.save(form, audited.MODEL)
         messages.success(request, f"{model.name} is in the catalogue.")
         return redirect("model_detail", model.slug)
     return _form_page(request, form, "Add a model")
@@ -98,7 +99,7 @@ def edit(request: Request, slug: str) -> HttpResponse:
     model = get_object_or_404(CatalogModel.objects.visible_to(request.user), slug=slug)
     form = CatalogModelForm(request.POST or None, instance=model)
     if request.method == "POST" and form.is_valid():
-        saved = form.save()
+        saved = rows.save(form, audited.MODEL)
         later = form.key_change if form.key_change and desired.key_changed(saved) else ""
         told = f"{saved.name} is saved. Running deployments take it over with their next revision."
         messages.success(request, f"{told}{later}")
@@ -114,7 +115,7 @@ def delete(request: Request, slug: str) -> HttpResponse:
     users = list(model.deployments.order_by("name").values_list("name", flat=True)[:20])
     if request.method == "POST" and not users:
         try:
-            model.delete()
+            rows.delete(model, audited.MODEL)
         except ProtectedError:
             messages.error(request, f"{model.name} was deployed meanwhile, so it stays.")
             return redirect("model_detail", slug)
@@ -129,7 +130,7 @@ def delete(request: Request, slug: str) -> HttpResponse:
 def create_provider(request: Request) -> HttpResponse:
     form = ProviderForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        provider = form.save()
+        provider = rows.save(form, audited.PROVIDER)
         messages.success(request, f"{provider.name} is added.")
         return redirect(f"/models/new/?provider={provider.pk}")
     status = 422 if form.errors else 200

@@ -1,7 +1,7 @@
 """Clusters: where deployments run, what was learned about them, and the check of the connection."""
 
 from django.contrib import messages
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import Count, IntegerField, OuterRef, ProtectedError, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpResponse
@@ -10,11 +10,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from console.access import Permission, requires
+from console.audit import rows
 from console.http import Request, page
 from console.pages import paginate
 from console.presentation import times
 from console.reauthentication import confirmed
-from deployments import desired, gpus
+from deployments import audited, desired, gpus
 from deployments.clusters import page as cluster_facts
 from deployments.clusters.check import check as check_connection
 from deployments.clusters.forms import ClusterForm
@@ -105,7 +106,7 @@ def delete(request: Request, slug: str) -> HttpResponse:
     endpoints = list(_endpoints(request, cluster)[:20])
     if request.method == "POST" and not endpoints:
         try:
-            cluster.delete()
+            rows.delete(cluster, audited.CLUSTER)
         except ProtectedError:
             messages.error(request, f"{cluster.name} got an endpoint meanwhile, so it stays.")
             return redirect("cluster_detail", slug)
@@ -147,8 +148,7 @@ def _endpoints(request: Request, cluster: Cluster) -> QuerySet[Endpoint]:
 
 def _save(form: ClusterForm) -> Cluster | None:
     try:
-        with transaction.atomic():
-            return form.save()
+        return rows.save(form, audited.CLUSTER)
     except IntegrityError:
         # Two people saved the same short name in the same moment; the form's own look came too early.
         form.add_error("slug", _TAKEN)

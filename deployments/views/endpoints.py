@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from django.contrib import messages
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import Count, ProtectedError, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -11,9 +11,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from console.access import Permission, requires
+from console.audit import rows
 from console.http import Request, page
 from console.pages import paginate
-from deployments import desired
+from deployments import audited, desired
 from deployments.clusters.page import Badge
 from deployments.endpoints import certificates
 from deployments.endpoints import check as endpoint_check
@@ -118,7 +119,7 @@ def delete(request: Request, slug: str) -> HttpResponse:
     users = list(endpoint.deployments.order_by("name").values_list("name", flat=True)[:20])
     if request.method == "POST" and not users:
         try:
-            endpoint.delete()
+            rows.delete(endpoint, audited.ENDPOINT)
         except ProtectedError:
             messages.error(request, f"{endpoint.name} got a deployment meanwhile, so it stays.")
             return redirect("endpoint_detail", slug)
@@ -139,8 +140,7 @@ def _visible(request: Request) -> QuerySet[Endpoint]:
 
 def _save(form: EndpointForm) -> Endpoint | None:
     try:
-        with transaction.atomic():
-            return form.save()
+        return rows.save(form, audited.ENDPOINT)
     except IntegrityError:
         # Somebody else was faster by a moment; the form's own look came too early.
         form.add_error(None, "Another endpoint with this short name or host name was saved in this moment.")

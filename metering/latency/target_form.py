@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.db import transaction
 
+from console.audit import record
 from deployments.models import Deployment
 from metering.models import LatencyTarget
 
@@ -28,4 +30,8 @@ class TargetForm(forms.Form):
 
     def save(self, deployment: Deployment) -> None:
         """Only after `is_valid`."""
-        LatencyTarget.objects.update_or_create(deployment=deployment, defaults=self.cleaned_data)
+        with transaction.atomic():
+            stored = LatencyTarget.objects.select_for_update().filter(deployment=deployment).first()
+            before = {name: getattr(stored, name, None) for name in self.cleaned_data}
+            LatencyTarget.objects.update_or_create(deployment=deployment, defaults=self.cleaned_data)
+            record("latency_target.changed", deployment, before=before, after=self.cleaned_data)

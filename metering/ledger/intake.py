@@ -72,16 +72,20 @@ def _take(judged: Sequence[Good | Reject]) -> Taken:
                 copy.write_row(row)
         cursor.execute(_RECORD)
         recorded, rejected = cursor.fetchone()
+        if rejected:
+            # The first of two with one id last, so that it is the one that stays.
+            cursor.executemany(
+                _KEEP, [(each.payload[:_LONGEST_PAYLOAD], each.entry) for each in reversed(judged)]
+            )
     return Taken(recorded, len(judged) - recorded - rejected, rejected)
 
 
 def _rows(judged: Iterable[Good | Reject]) -> Iterable[tuple[object, ...]]:
     for each in judged:
-        payload = each.payload[:_LONGEST_PAYLOAD]
         if isinstance(each, Good):
-            yield each.entry, None, each.event.gateway, payload, *_figures(each.event)
+            yield each.entry, None, each.event.gateway, *_figures(each.event)
         else:
-            yield each.entry, each.reason, each.gateway, payload, *_NO_FIGURES
+            yield each.entry, each.reason, each.gateway, *_NO_FIGURES
 
 
 def _figures(event: Event) -> tuple[object, ...]:
@@ -112,7 +116,7 @@ _NO_FIGURES = (None,) * 17
 _BEGIN = """
 LOCK TABLE deployments_price IN SHARE MODE;
 CREATE TEMPORARY TABLE IF NOT EXISTS incoming (
-    entry text, wrong text, gateway text, payload bytea,
+    entry text, wrong text, gateway text,
     id uuid, started bigint, first bigint, ended bigint, deployment_id bigint, deployment text, revision integer,
     model text, organization_id bigint, user_id bigint, api_key_id bigint, status text, input_tokens bigint,
     cached_tokens bigint, output_tokens bigint, is_estimated boolean, itl_us bigint
@@ -120,6 +124,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS incoming (
 TRUNCATE incoming
 """
 _COPY = "COPY incoming FROM STDIN"
+#: What could not be taken in is kept as it came. Only then, as it is most of the bytes of a batch.
+_KEEP = "UPDATE metering_usagereject SET payload = %s WHERE entry = %s AND at = now()"
 _RECORD = """
 WITH judged AS (
     SELECT incoming.*, 'epoch'::timestamptz + started * interval '1 microsecond' AS started_at,
@@ -133,9 +139,15 @@ WITH judged AS (
     LEFT JOIN console_organization AS organization ON organization.id = organization_id
     LEFT JOIN console_user AS person ON person.id = user_id
     LEFT JOIN metering_apikey AS api_key ON api_key.id = api_key_id
+), price AS (
+    -- From when to when each price is in force; of two that begin at one moment the later made one, the other never is.
+    SELECT deployment_id, id, currency, input_per_million AS input, output_per_million AS output,
+           coalesce(cached_input_per_million, input_per_million) AS cached, effective_from,
+           lead(effective_from, 1, 'infinity') OVER (PARTITION BY deployment_id ORDER BY effective_from, id) AS until
+    FROM deployments_price WHERE deployment_id IN (SELECT DISTINCT deployment_id FROM incoming)
 ), refused AS (
     INSERT INTO metering_usagereject (at, entry, reason, payload)
-    SELECT now(), entry, reason, payload FROM judged WHERE reason IS NOT NULL ORDER BY entry
+    SELECT now(), entry, reason, '' FROM judged WHERE reason IS NOT NULL ORDER BY entry
     ON CONFLICT (entry) DO NOTHING
     RETURNING entry
 ), fresh AS (
@@ -158,14 +170,8 @@ WITH judged AS (
                      + output_tokens * price.output) * 0.000001
            END
     FROM judged
-    LEFT JOIN LATERAL (
-        SELECT id, currency, input_per_million AS input, output_per_million AS output,
-               coalesce(cached_input_per_million, input_per_million) AS cached
-        FROM deployments_price
-        WHERE deployment_id = judged.deployment_id AND effective_from <= started_at
-        ORDER BY effective_from DESC, id DESC
-        LIMIT 1
-    ) AS price ON price.input IS NOT NULL
+    LEFT JOIN price ON price.deployment_id = judged.deployment_id AND price.input IS NOT NULL
+          AND started_at >= price.effective_from AND started_at < price.until
     WHERE reason IS NULL
     ORDER BY started_at, judged.id
     ON CONFLICT DO NOTHING
@@ -191,16 +197,22 @@ WITH judged AS (
         amount = old.amount + excluded.amount
 ), latency AS (
     INSERT INTO metering_latencybucket AS old (deployment_id, hour, measure, bucket, count, total_us)
-    SELECT deployment_id, date_trunc('hour', started_at, 'UTC') AS hour, measure,
-           slipway_latency_bucket(us) AS bucket, count(*), sum(us)
-    FROM fresh CROSS JOIN LATERAL (VALUES
-        ('ttft', ttft_us),
-        ('itl', itl_us),
-        ('e2e', CASE WHEN status = 'completed'
-                     THEN (extract(epoch FROM ended_at - started_at) * 1000000)::bigint END)
-    ) AS measured (measure, us)
-    WHERE us IS NOT NULL
-    GROUP BY 1, 2, 3, 4
+    SELECT * FROM (
+        SELECT deployment_id, date_trunc('hour', started_at, 'UTC') AS hour, 'ttft',
+               slipway_latency_bucket(ttft_us) AS bucket, count(*), sum(ttft_us)
+        FROM fresh WHERE ttft_us IS NOT NULL GROUP BY 1, 2, 4
+        UNION ALL
+        SELECT deployment_id, date_trunc('hour', started_at, 'UTC'), 'itl',
+               slipway_latency_bucket(itl_us) AS bucket, count(*), sum(itl_us)
+        FROM fresh WHERE itl_us IS NOT NULL GROUP BY 1, 2, 4
+        UNION ALL
+        SELECT deployment_id, date_trunc('hour', started_at, 'UTC'), 'e2e',
+               slipway_latency_bucket(us) AS bucket, count(*), sum(us)
+        FROM (
+            SELECT deployment_id, started_at, (extract(epoch FROM ended_at - started_at) * 1000000)::bigint AS us
+            FROM fresh WHERE status = 'completed'
+        ) AS whole GROUP BY 1, 2, 4
+    ) AS measured
     ORDER BY 1, 2, 3, 4
     ON CONFLICT (deployment_id, hour, measure, bucket) DO UPDATE SET
         count = old.count + excluded.count,
@@ -213,10 +225,12 @@ WITH judged AS (
       AND (api_key.last_used_at IS NULL OR api_key.last_used_at < newest.at)
 ), tallied AS (
     INSERT INTO metering_gatewaytally AS old (gateway, events)
-    SELECT gateway, count(DISTINCT entry) FROM judged
-    WHERE gateway <> '' AND entry IN (
-        SELECT replace(id::text, '-', '') FROM fresh UNION ALL SELECT entry FROM refused
-    )
+    SELECT gateway, sum(events) FROM (
+        SELECT gateway, count(DISTINCT fresh.id) AS events FROM judged JOIN fresh USING (id) GROUP BY gateway
+        UNION ALL
+        SELECT gateway, count(DISTINCT entry) FROM judged JOIN refused USING (entry) GROUP BY gateway
+    ) AS counted
+    WHERE gateway <> ''
     GROUP BY gateway ORDER BY gateway
     ON CONFLICT (gateway) DO UPDATE SET events = old.events + excluded.events
 )

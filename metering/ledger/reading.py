@@ -24,7 +24,7 @@ from metering.ledger.judging import Entry
 
 logger = logging.getLogger(__name__)
 
-MOST_AT_ONCE = 2000
+MOST_AT_ONCE = 5000
 #: Milliseconds to wait for something new, and after which the entries of a silent reader are claimed.
 BLOCK, ABANDONED = 1000, 30_000
 CLAIM_EVERY = 10.0

@@ -17,7 +17,7 @@ from metering.pricing import totals
 from metering.usage.asking import FILTERS, Group, Question
 
 MOST_ROWS = 1000
-#: The longest period whose time series is by the hour; beyond, by the day (UTC).
+#: The longest period whose time series is by the hour; beyond, by the day of the zone, made of whole hours of UTC.
 _HOURLY = 2 * DAY
 _FIGURES = ("requests", "corrections", "input_tokens", "cached_tokens", "output_tokens")
 
@@ -59,7 +59,7 @@ def answer(question: Question) -> Answer:
     columns = question.group.columns
     hours = _hours(question).order_by()
     if question.group is Group.TIME:
-        start = F("hour") if is_by_hour(question.period) else TruncDay("hour", tzinfo=UTC)
+        start = F("hour") if is_by_hour(question.period) else TruncDay("hour", tzinfo=question.period.zone)
         hours = hours.annotate(start=start)
     found = hours.values_list(*columns, "currency").annotate(*map(Sum, (*_FIGURES, "amount")))
     parts: dict[tuple[Any, ...], list[Figures]] = {}
@@ -83,13 +83,14 @@ def _hours(question: Question) -> QuerySet[UsageHour]:
 
 
 def is_by_hour(period: Period) -> bool:
-    """Whether a time series of this period is by the hour, and not by the day (UTC)."""
+    """Whether a time series of this period is by the hour, and not by the day."""
     return period.step != DAY and period.end - period.begin <= _HOURLY
 
 
 def time_name(at: datetime, period: Period) -> str:
-    """A row of a time series for people, in UTC: "23 Nov 10:00", or "23 Nov 2026" for a day."""
-    return f"{at:%-d %b %H:%M}" if is_by_hour(period) else f"{at:%-d %b %Y}"
+    """A row of a time series for people, by the clock of the zone: "23 Nov 10:00", or "23 Nov 2026" for a day."""
+    here = at.astimezone(period.zone)
+    return f"{here:%-d %b %H:%M}" if is_by_hour(period) else f"{here:%-d %b %Y}"
 
 
 def _figures(row: tuple[Any, ...]) -> Figures:

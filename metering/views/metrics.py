@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 from csp.decorators import csp_update
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Value
+from django.db.models import CharField, Value
+from django.db.models.functions import Cast, Concat
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
@@ -32,6 +33,7 @@ from metering.period import BadPeriod, Period
 from metering.vocabulary import LatencyMeasure
 
 MOST_MARKS = 30
+_TEXT = CharField()
 _LABELS = {"24h": "24 h", "7d": "7 d", "30d": "30 d"}
 
 
@@ -148,20 +150,24 @@ def _text(value: object) -> str:
 
 
 def _marks(deployment: Deployment, period: Period) -> list[Mark]:
-    """Revisions and failures of the period, the newest of them. One query."""
+    """Revisions, scaling and failures of the period, the newest of them. One query."""
     revisions = deployment.revisions.filter(created_at__gte=period.begin, created_at__lt=period.end)
-    failures = deployment.transitions.filter(at__gte=period.begin, at__lt=period.end, after=Phase.FAILED)
+    happened = {"at__gte": period.begin, "at__lt": period.end}
+    failures = deployment.transitions.filter(after=Phase.FAILED, **happened)
+    scalings = deployment.scalings.filter(**happened)
     found = (
         revisions.order_by()
-        .values_list("created_at", "number", Value(value=False))
-        .union(failures.order_by().values_list("at", "revision", Value(value=True)), all=True)
+        .values_list("created_at", Concat(Value("rev "), Cast("number", _TEXT)), Value(""))
+        .union(
+            failures.order_by().values_list("at", Value("failed", _TEXT), Value("bad")),
+            scalings.order_by().values_list(
+                "at", Concat(Cast("before", _TEXT), Value(" → "), Cast("after", _TEXT)), Value("")
+            ),
+            all=True,
+        )
         .order_by("-created_at")[:MOST_MARKS]
     )
-    marks = [
-        Mark(at, "failed" if failed else f"rev {number}", "bad" if failed else "")
-        for at, number, failed in found
-    ]
-    return marks[::-1]
+    return [Mark(at, label, tone) for at, label, tone in found][::-1]
 
 
 def _file(deployment: Deployment, period: Period, rows: Iterable[Row]) -> HttpResponse:

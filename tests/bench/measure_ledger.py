@@ -6,6 +6,7 @@ hour, and commit. It knows of no duplicate order, no reject and no key's last us
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import signal
@@ -35,6 +36,7 @@ from tests.metering.ledger.conftest import Place
 
 _ROUNDS, _BATCH, _ROWS = 5, 10_000, 400
 _KILLED, _KILLS = 20_000, 5
+_MILLION, _AT_ONCE = 1_000_000, 20_000
 _RATES = Rates("USD", Decimal("0.15"), Decimal("0.60"), Decimal("0.05"))
 
 
@@ -50,6 +52,7 @@ def measure() -> Iterator[tuple[str, object]]:
         events = _events(place, _BATCH)
         sent += events
         _send(valkey, events)
+        gc.freeze()  # as `record_usage` does; the events of this process are none of the ledger's objects
         batches.append(_BATCH / _seconds(lambda: _drain(ledger, valkey)))
         events = _events(place, _ROWS)
         sent += events
@@ -60,6 +63,11 @@ def measure() -> Iterator[tuple[str, object]]:
     yield "exact_after_batches", _is_exact(sent)
     ledger.stop()
     ledger.run()
+    rate, million = _a_million(place, valkey)
+    sent += million
+    yield "a_million.batches_of_rows", f"{rate / statistics.median(rows):.1f}"
+    yield "a_million.rows_per_second", round(rate)
+    yield "a_million.exact_after_duplicates", _is_exact(sent)
     sent += _under_kills(place, valkey)
     yield "exact_after_duplicates_and_kills", _is_exact(sent)
     yield "events_left_in_valkey", valkey.xlen(STREAM)
@@ -78,11 +86,12 @@ def _place() -> Place:
     return place
 
 
-def _events(place: Place, count: int) -> list[Event]:
-    pick, now = random.Random(count), timezone.now()
+def _events(place: Place, count: int, oldest: int = 36_000, newest: int = 0) -> list[Event]:
+    """Of a time between so many seconds ago, in no order."""
+    pick, now = random.Random(count + oldest), timezone.now()
     return [
         place.event(
-            now - timedelta(seconds=pick.randrange(36_000)),
+            now - timedelta(seconds=pick.randrange(newest, oldest)),
             input_tokens=pick.randrange(1, 4000),
             output_tokens=pick.randrange(900),
             key=pick.choice([place.key, place.other_key]),
@@ -131,6 +140,30 @@ def _one_by_one(events: Sequence[Event]) -> None:
             cursor.execute(_ADD, [hour, *what])
 
 
+def _a_million(place: Place, valkey: redis.Redis) -> tuple[float, list[Event]]:
+    """Rows a second of one reader, as `record_usage` runs it, and what was sent: one in a hundred of it twice.
+
+    Ten hours of traffic in the order of time but for a few minutes, as gateways report it.
+    """
+    sent: list[Event] = []
+    rounds = _MILLION // _AT_ONCE
+    for number in range(rounds, 0, -1):
+        events = _events(place, _AT_ONCE, number * 36_000 // rounds, (number - 1) * 36_000 // rounds)
+        _send(valkey, [*events, *events[::100]])
+        sent += events
+    count = valkey.xlen(STREAM)
+    reader = _reader()
+    while (begun := valkey.xlen(STREAM)) == count and reader.poll() is None:
+        time.sleep(0.001)
+    began = time.perf_counter()
+    while valkey.xlen(STREAM) and reader.poll() is None:
+        time.sleep(0.01)
+    rate = begun / (time.perf_counter() - began)
+    reader.terminate()
+    reader.wait()
+    return rate, sent
+
+
 def _under_kills(place: Place, valkey: redis.Redis) -> list[Event]:
     """One in ten twice, out of order, while readers are killed; another one ends the work."""
     events = _events(place, _KILLED)
@@ -155,10 +188,10 @@ def _under_kills(place: Place, valkey: redis.Redis) -> list[Event]:
 
 def _reader() -> subprocess.Popen[bytes]:
     code = (
-        "import django, signal; django.setup(); from django.conf import settings; "
+        "import django, gc, signal; django.setup(); from django.conf import settings; "
         "import metering.ledger.reading as reading; reading.CLAIM_EVERY = 0.1; "
         "ledger = reading.Ledger(settings.REDIS_URL, abandoned_ms=200); "
-        "signal.signal(signal.SIGTERM, lambda *_: ledger.stop()); ledger.run()"
+        "signal.signal(signal.SIGTERM, lambda *_: ledger.stop()); gc.freeze(); ledger.run()"
     )
     environment = {**os.environ, "DATABASE_URL": database_url()}
     return subprocess.Popen([sys.executable, "-c", code], env=environment)

@@ -15,8 +15,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from console.access import Role
+from console.audit import acting_as_program, record, rows
 from console.models import Membership, Organization, User
-from deployments import desired
+from deployments import audited, desired
 from deployments.models import CatalogModel, Cluster, Deployment, Endpoint, Provider
 from deployments.spec import (
     DeploymentSpec,
@@ -100,11 +101,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         password = os.environ.get("SLIPWAY_EXAMPLE_PASSWORD", "")
         generated = "" if password else secrets.token_urlsafe(12)
-        made = add_people(password or generated, is_chosen=bool(password))
-        add_catalog()
-        if settings.SANDBOX_KUBECONFIG:
-            endpoint = add_sandbox(settings.SANDBOX_KUBECONFIG)
-            add_deployment(endpoint)
+        with acting_as_program("manage.py seed"):
+            made = add_people(password or generated, is_chosen=bool(password))
+            add_catalog()
+            if settings.SANDBOX_KUBECONFIG:
+                endpoint = add_sandbox(settings.SANDBOX_KUBECONFIG)
+                add_deployment(endpoint)
         if made and generated:
             self.stdout.write(f"Sign in as {ADMINISTRATOR} with the password {generated}")
 
@@ -115,39 +117,52 @@ def add_people(password: str, *, is_chosen: bool) -> bool:
     Known people keep their password, unless one was chosen for the example: then that one holds.
     """
     for slug, name in ORGANIZATIONS.items():
-        Organization.objects.get_or_create(slug=slug, defaults={"name": name})
+        organization, is_new = Organization.objects.get_or_create(slug=slug, defaults={"name": name})
+        if is_new:
+            record("organization.created", organization, after={"name": name})
     admin = User.objects.filter(email=ADMINISTRATOR).first()
     if admin is not None:
         if is_chosen and not admin.check_password(password):
             for user in User.objects.filter(email__in=[ADMINISTRATOR, *(email for email, *_ in PEOPLE)]):
                 user.set_password(password)
                 user.save(update_fields=["password"])
+                record("person.password_changed", user)
         return False
     admin = User.objects.create_user(ADMINISTRATOR, password, name="Alice Berg", is_staff=True)
     admin.groups.add(Group.objects.get(name=Role.ADMINISTRATOR))
-    for email, name, organization, role in PEOPLE:
+    record("person.created", admin, after={"name": admin.name, "role": Role.ADMINISTRATOR})
+    for email, name, slug, role in PEOPLE:
         user = User.objects.create_user(email, password, name=name)
-        tenant = Organization.objects.get(slug=organization)
+        tenant = Organization.objects.get(slug=slug)
         Membership.objects.create(user=user, organization=tenant, role=role)
+        record("person.created", user, after={"name": name, "role": role}, organization=tenant)
     return True
 
 
 def add_catalog() -> None:
     for slug, (name, website) in PROVIDERS.items():
-        Provider.objects.get_or_create(slug=slug, defaults={"name": name, "website": website})
+        provider, is_new = Provider.objects.get_or_create(
+            slug=slug, defaults={"name": name, "website": website}
+        )
+        if is_new:
+            record("provider.created", provider, after=rows.columns(provider, audited.PROVIDER))
     for facts in MODELS:
         values = {"source_kind": SourceKind.HUGGING_FACE, **facts}
         values["provider"] = Provider.objects.get(slug=facts["provider"])
         if facts.get("weights_token"):
             values["weights_token_set_at"] = timezone.now()
-        CatalogModel.objects.get_or_create(slug=values.pop("slug"), defaults=values)
+        model, is_new = CatalogModel.objects.get_or_create(slug=values.pop("slug"), defaults=values)
+        if is_new:
+            record("model.created", model, after=rows.columns(model, audited.MODEL))
 
 
 def add_sandbox(kubeconfig_path: str) -> Endpoint:
     """The sandbox gets a new address with each start, so its kubeconfig is always taken over."""
     with open(kubeconfig_path, encoding="utf-8") as file:
         kubeconfig = file.read()
-    cluster, _ = Cluster.objects.update_or_create(
+    stored = Cluster.objects.filter(slug="sandbox").first()
+    before = rows.columns(stored, audited.CLUSTER) if stored else None
+    cluster, is_new = Cluster.objects.update_or_create(
         slug="sandbox",
         defaults={"kubeconfig": kubeconfig},
         create_defaults={
@@ -157,7 +172,9 @@ def add_sandbox(kubeconfig_path: str) -> Endpoint:
             "prometheus_url": SANDBOX_PROMETHEUS,
         },
     )
-    endpoint, _ = Endpoint.objects.get_or_create(
+    verb = "created" if is_new else "edited"
+    record(f"cluster.{verb}", cluster, before=before, after=rows.columns(cluster, audited.CLUSTER))
+    endpoint, is_new = Endpoint.objects.get_or_create(
         slug="main",
         defaults={
             "name": "main",
@@ -167,6 +184,8 @@ def add_sandbox(kubeconfig_path: str) -> Endpoint:
             "routing": Routing.SERVICE,
         },
     )
+    if is_new:
+        record("endpoint.created", endpoint, after=rows.columns(endpoint, audited.ENDPOINT))
     return endpoint
 
 

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.utils import timezone
 
+from console.audit import acting_as_program
 from deployments import document
 from deployments.applying import Outcome, Result, apply_document
 from deployments.desired import Conflict
@@ -38,7 +39,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, file: str, dry_run: bool, wait: bool, timeout: int, **options: Any) -> None:
         try:
-            outcome = apply_document(_read(file), None, dry_run=dry_run)
+            with acting_as_program("manage.py apply"):
+                outcome = apply_document(_read(file), None, dry_run=dry_run)
         except InvalidDocument as invalid:
             for problem in invalid.problems:
                 self.stderr.write(str(problem))

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from console.audit import acting_as_program
 from console.models import User
 from metering.corrections import CannotCorrect, Change, correct
 from metering.pricing import in_full
@@ -30,7 +31,8 @@ class Command(BaseCommand):
                 raise CommandError(f"There is nobody with the address {options['by']}.")
         change = Change(options["input"], options["cached"], options["output"])
         try:
-            entry = correct(options["event"], change, reason=options["reason"], by=by, now=timezone.now())
+            with acting_as_program("manage.py correct_usage"):
+                entry = correct(options["event"], change, reason=options["reason"], by=by, now=timezone.now())
         except CannotCorrect as refused:
             raise CommandError(str(refused)) from None
         amount = "unpriced" if entry.amount is None else f"{in_full(entry.amount)} {entry.currency}"

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from console.audit import acting_as_program
 from console.models import Organization, User
 from metering import issuing
 
@@ -31,13 +32,14 @@ class Command(BaseCommand):
         organization = _organization(user, options["organization"])
         life = options["expires"]
         try:
-            _, text = issuing.issue(
-                user=user,
-                organization=organization,
-                name=options["name"],
-                expires_at=timezone.now() + life if life else None,
-                by=None,
-            )
+            with acting_as_program("manage.py mint_key"):
+                _, text = issuing.issue(
+                    user=user,
+                    organization=organization,
+                    name=options["name"],
+                    expires_at=timezone.now() + life if life else None,
+                    by=None,
+                )
         except issuing.Refused as refused:
             raise CommandError(str(refused)) from None
         self.stdout.write(text)

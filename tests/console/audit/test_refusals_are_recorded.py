@@ -42,6 +42,21 @@ def test_a_form_without_its_token_is_recorded() -> None:
     assert (entry.actor_kind, entry.actor, entry.object_name) == ("nobody", "", "POST /sign-in/")
 
 
+@pytest.mark.parametrize(
+    ("status", "action"), [(403, "request.refused"), (429, "request.throttled"), (404, None), (500, None)]
+)
+def test_refusals_are_known_by_the_status_of_the_answer(status: int, action: str | None) -> None:
+    of_requests(lambda request: HttpResponse(status=status))(RequestFactory().get("/there/"))
+    found = list(AuditEntry.objects.filter(refused=True).values_list("action", "object_name"))
+    assert found == ([(action, "GET /there/")] if action else [])
+
+
+def test_an_address_that_lets_somebody_in_is_not_kept() -> None:
+    Client(enforce_csrf_checks=True).post("/accounts/password/reset/key/1-canary-of-a-reset/?next=canary")
+    (entry,) = refusals()
+    assert entry.object_name == "POST /accounts/password/reset/key/1-…/"
+
+
 def test_what_is_allowed_or_not_there_is_no_refusal() -> None:
     client = viewer()
     assert client.get("/clusters/").status_code == 200

@@ -153,6 +153,10 @@ ROWS = {
     "usage_month": Row(403, 405, ("2026-11",)),
     "usage_invoice": Row(403, 405, ("2026-11", "acme")),
     "api_usage": Row(403, 405, ("total",)),
+    # the audit, for those who may see who did what
+    "audit": Row(403, 405),
+    "audit_entry": Row(403, 405, (1,)),
+    "audit_export": Row(403, 405, ("csv",)),
     # API keys; a platform's people without an organisation have no portal
     "key_list": reading(),
     "key_create": changing(),

@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from console.access import Role
-from deployments.models import Transition
+from deployments.models import Scaled, Transition
 from deployments.vocabulary import Phase
 from metering.latency import closing
 from metering.latency.histogram import Histogram
@@ -201,11 +201,12 @@ def test_a_target_that_makes_no_sense_is_refused(place: Place, web: Client, wron
     assert not LatencyTarget.objects.exists()
 
 
-def test_revisions_and_failures_are_marked(place: Place, web: Client) -> None:
+def test_revisions_scaling_and_failures_are_marked(place: Place, web: Client) -> None:
     take(place, 1, 600)
     Transition.objects.create(deployment=place.deployment, revision=1, before="serving", after=Phase.FAILED)
+    Scaled.objects.create(deployment=place.deployment, at=timezone.now(), before=2, after=3)
     marks = chart_of(web.get(PAGE))["marks"]
-    assert [label for _, label, _ in marks] == ["rev 1", "failed"]
+    assert [(label, tone) for _, label, tone in marks] == [("rev 1", ""), ("failed", "bad"), ("2 → 3", "")]
 
 
 def test_without_requests_the_page_says_what_will_appear_and_when(place: Place, web: Client) -> None:

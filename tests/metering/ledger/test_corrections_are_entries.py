@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db.models import Sum
 from django.utils import timezone
 
+from console.audit.entry import AuditEntry
 from metering import invariants
 from metering.corrections import CannotCorrect, Change, correct
 from metering.ledger import intake
@@ -30,6 +31,17 @@ def request_id(place: Place) -> uuid.UUID:
     event = place.event(now - timedelta(hours=3))
     intake.take(entries(event), now)
     return uuid.UUID(event.id)
+
+
+def test_a_correction_is_one_entry_of_the_audit_however_often_it_is_asked_for(
+    place: Place, request_id: uuid.UUID
+) -> None:
+    for _ in range(2):
+        correct(request_id, Change(output=-5), reason="Asked twice", by=None, now=timezone.now())
+    entry = AuditEntry.objects.get(action="usage.corrected")
+    assert (entry.object_kind, entry.object_name) == ("request", str(request_id))
+    assert entry.organization == place.key.organization.slug
+    assert entry.changes["output"] == [None, -5]
 
 
 def test_a_correction_stands_beside_what_it_corrects(request_id: uuid.UUID) -> None:

@@ -7,9 +7,10 @@ import io
 import random
 import uuid
 from collections import defaultdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -218,6 +219,20 @@ def test_programs_can_ask_for_all_of_it(place: Place, web: Client, word: str) ->
     month(place)
     told = web.get(f"/api/v1/usage/{word}/?period=30d").json()
     assert told["total"]["requests"] == sum(row["requests"] for row in told["rows"]) == 60
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
+def test_days_are_those_of_the_zone(place: Place, web: Client, zone: str) -> None:
+    events = month(place)
+    told = web.get("/api/v1/usage/time-series/", {"period": "30d", "zone": zone}).json()["rows"]
+    days: dict[str, int] = defaultdict(int)
+    for event in events:
+        at = datetime.fromtimestamp(event.started / 10**6, ZoneInfo(zone))
+        days[f"{at.replace(hour=0, minute=0).astimezone(UTC):%Y-%m-%dT%H:%M}:00Z"] += 1
+    assert {row["start"]: row["requests"] for row in told} == days
+    shown = web.get("/usage/", {"by": "time", "period": "30d", "zone": zone}).content.decode()
+    first = datetime.fromtimestamp(min(event.started for event in events) / 10**6, ZoneInfo(zone))
+    assert f"{first:%-d %b %Y}</th>" in shown
 
 
 def test_another_way_is_not_there_and_nothing_is_changed_by_asking(place: Place, web: Client) -> None:
