@@ -4,8 +4,11 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.auth_backends import AuthenticationBackend
+from allauth.account.internal.flows.login import get_authentication_records
 from django.conf import settings
-from django.http import HttpRequest
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
 from console import sessions
 from console.models import User
@@ -27,6 +30,14 @@ class ConsoleAccountAdapter(DefaultAccountAdapter):
         """Nobody registers by himself: an administrator or an organisation's owner adds people."""
         return False
 
+    def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
+        """Every way in passes here. Where the provider is the only one, a passkey is no way around it."""
+        response: HttpResponse | None = super().pre_login(request, user, **kwargs)
+        if response is None and not (takes_password(user) or came_by_single_sign_on(request, user)):
+            messages.error(request, f"Sign in with {settings.OIDC_NAME}.")
+            return redirect("account_login")
+        return response
+
     def login(self, request: HttpRequest, user: User) -> None:
         super().login(request, user)
         sessions.begin(request)
@@ -38,6 +49,12 @@ class ConsoleAccountAdapter(DefaultAccountAdapter):
     def get_client_ip(self, request: HttpRequest) -> str:
         """Behind a Unix socket there may be none; whoever has no address shares one, and its limits."""
         return client_address(request) or UNKNOWN_ADDRESS
+
+
+def came_by_single_sign_on(request: HttpRequest, user: User) -> bool:
+    """Whether the provider vouched for this person in this session."""
+    records = get_authentication_records(request, user)
+    return any(record.get("method") == "socialaccount" for record in records)
 
 
 def takes_password(user: User) -> bool:

@@ -22,7 +22,7 @@ from console.audit import record
 from console.http import Request, page
 from console.reauthentication import confirmed, confirmed_post
 from console.second_factor import policy
-from console.sign_in import takes_password
+from console.sign_in import came_by_single_sign_on, takes_password
 
 _CODES = "account/recovery_codes.html"
 
@@ -41,7 +41,7 @@ def overview(request: Request) -> HttpResponse:
         "takes_password": takes_password(request.user),
         "linked": SocialAccount.objects.filter(user=request.user).exists(),
         "sign_on_name": settings.OIDC_NAME,
-        "is_required": policy.is_required(request.user) and not policy.came_by_single_sign_on(request),
+        "is_required": policy.is_required(request.user) and not came_by_single_sign_on(request, request.user),
         "has_factor": any(each.type in policy.FACTORS for each in found),
     }
     return page(request, "account/security.html", context)

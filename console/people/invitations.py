@@ -77,7 +77,13 @@ def find(who: str, proof: str) -> User | None:
 
 def send(user: User, link: str, by: User) -> None:
     """The message with the link. Raises OSError when the mail server does not take it."""
-    context = {"user": user, "link": link, "by": by, "days": settings.PASSWORD_RESET_TIMEOUT // 86400}
+    context = {
+        "user": user,
+        "link": link,
+        "by": by,
+        "days": settings.PASSWORD_RESET_TIMEOUT // 86400,
+        "provider": settings.OIDC_NAME if settings.OIDC_ONLY else "",
+    }
     send_mail(
         "You are invited to Slipway",
         render_to_string("people/invitation.txt", context),

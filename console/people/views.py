@@ -1,5 +1,6 @@
 """People: listed, looked at, invited, and changed by administrators."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -176,7 +177,13 @@ def _somebody(request: Request, number: int) -> User:
 
 
 def _send(request: Request, person: User) -> None:
-    link = request.build_absolute_uri(reverse("person_join", args=invitations.token_of(person)))
+    # Where there are no passwords, there is none to choose.
+    place = (
+        reverse("account_login")
+        if settings.OIDC_ONLY
+        else reverse("person_join", args=invitations.token_of(person))
+    )
+    link = request.build_absolute_uri(place)
     try:
         invitations.send(person, link, request.user)
     except OSError:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from allauth.account.internal.flows.login import get_authentication_records
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -10,6 +9,7 @@ from django.urls import reverse
 
 from console.access import sees_platform
 from console.models import User
+from console.sign_in import came_by_single_sign_on
 
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 """Recovery codes alone are none: they only stand in for one of these."""
@@ -28,14 +28,11 @@ def is_required(user: User) -> bool:
     return settings.MFA_REQUIRED_FOR == "platform" and sees_platform(user)
 
 
-def came_by_single_sign_on(request: HttpRequest) -> bool:
-    """Whoever the provider vouches for is subject to the provider's own rules."""
-    records = get_authentication_records(request, request.user)  # type: ignore[arg-type]
-    return any(record.get("method") == "socialaccount" for record in records)
-
-
 def demanded(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware: who must have a second factor and has none sets it up before anything else."""
+    """Middleware: who must have a second factor and has none sets it up before anything else.
+
+    Whoever the provider of single sign-on vouches for is subject to the provider's own rules.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if settings.MFA_REQUIRED_FOR == "none" or request.path.startswith(_OPEN):
@@ -43,7 +40,7 @@ def demanded(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[H
         user = request.user
         if not isinstance(user, User) or not is_required(user):
             return get_response(request)
-        if came_by_single_sign_on(request) or has_one(user):
+        if came_by_single_sign_on(request, user) or has_one(user):
             return get_response(request)
         return HttpResponseRedirect(reverse("mfa_index"))
 

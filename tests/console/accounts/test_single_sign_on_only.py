@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from django.test import Client
+from allauth.account.adapter import get_adapter
+from allauth.account.internal.flows.login import record_authentication
+from allauth.core.context import request_context
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.messages.storage.session import SessionStorage
+from django.contrib.sessions.backends.db import SessionStore
+from django.core import mail
+from django.test import Client, RequestFactory
 from pytest_django import Settings
 
 from console.models import User
@@ -56,3 +63,31 @@ def test_the_provider_lets_everybody_else_in(provider: Provider) -> None:
     client = Client()
     sign_in(client)
     assert is_in(client)
+
+
+def test_a_passkey_is_no_way_around_the_provider(rf: RequestFactory) -> None:
+    """What allauth asks before it lets anybody in, after a passkey was right."""
+
+    def asked(user: User) -> object:
+        request = rf.post("/accounts/passkey/")
+        request.session, request.user = SessionStore(), AnonymousUser()
+        request._messages = SessionStorage(request)
+        with request_context(request):
+            record_authentication(request, user, "mfa", type="webauthn", passwordless=True)
+            kwargs = dict.fromkeys(("email_verification", "signal_kwargs", "email", "signup", "redirect_url"))
+            return get_adapter(request).pre_login(request, user, **kwargs)
+
+    answer = asked(world.person())
+    assert answer["Location"] == "/sign-in/"  # type: ignore[index]
+    assert asked(User.objects.create_superuser("boss@example.com", PASSWORD)) is None
+
+
+def test_an_invitation_leads_to_the_provider_and_not_to_a_password(provider: Provider) -> None:
+    web = world.signed_in(world.person("root@example.com"))
+    web.post("/people/invite/", {"email": "ada@example.com", "name": "Ada", "role": "viewer"})
+    assert "Sign in with Example ID here:\n\nhttp://testserver/sign-in/\n" in mail.outbox[0].body
+    provider.groups = ["viewers"]
+    client = Client()
+    sign_in(client)
+    assert is_in(client)
+    assert User.objects.filter(email="ada@example.com").count() == 1
