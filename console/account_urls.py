@@ -1,7 +1,18 @@
-"""The few account pages of allauth that we offer, under /accounts/; sign-in and sign-out stand in urls.py."""
+"""The few account pages that we offer, under /accounts/, with allauth's names; sign-in and sign-out stand in urls.py.
+
+What allauth would guard by its own re-authentication is guarded by ours.
+"""
 
 from allauth.account import views
-from django.urls import path, re_path
+from allauth.mfa.base import views as second_factor
+from allauth.mfa.totp import views as app
+from allauth.mfa.webauthn import views as passkeys
+from django.urls import path, re_path, reverse_lazy
+from django.views.decorators.cache import never_cache
+
+from console.account import confirming, security, session_list
+from console.reauthentication import confirmed
+from console.single_sign_on import views as sign_on
 
 urlpatterns = [
     path("password/change/", views.password_change, name="account_change_password"),
@@ -17,8 +28,34 @@ urlpatterns = [
         views.password_reset_from_key_done,
         name="account_reset_password_from_key_done",
     ),
-    path("reauthenticate/", views.reauthenticate, name="account_reauthenticate"),
+    path("reauthenticate/", confirming.confirm, name="account_reauthenticate"),
     path("inactive/", views.account_inactive, name="account_inactive"),
     # allauth's templates and redirects name it; the adapter keeps it closed.
     path("closed/", views.signup, name="account_signup"),
+    # sessions
+    path("sessions/", session_list.listed, name="usersessions_list"),
+    path("sessions/<int:number>/end/", session_list.end, name="session_end"),
+    path("sessions/end-others/", session_list.end_others, name="session_end_others"),
+    # the second factor
+    path("second-factor/", second_factor.authenticate, name="mfa_authenticate"),
+    path("security/", security.overview, name="mfa_index"),
+    path("security/app/", never_cache(confirmed(security.activate_app)), name="mfa_activate_totp"),
+    path("security/app/remove/", confirmed(app.deactivate_totp), name="mfa_deactivate_totp"),
+    path("security/recovery-codes/", security.recovery_codes, name="mfa_view_recovery_codes"),
+    path("security/recovery-codes/show/", security.show_recovery_codes, name="recovery_codes_show"),
+    path("security/recovery-codes/make/", security.make_recovery_codes, name="recovery_codes_make"),
+    path(
+        "security/recovery-codes/download/", security.download_recovery_codes, name="recovery_codes_download"
+    ),
+    path("security/passkeys/add/", confirmed(security.add_passkey), name="mfa_add_webauthn"),
+    path(
+        "security/passkeys/<int:pk>/remove/",
+        confirmed(passkeys.RemoveWebAuthnView.as_view(success_url=reverse_lazy("mfa_index"))),
+        name="mfa_remove_webauthn",
+    ),
+    path("passkey/", passkeys.login_webauthn, name="mfa_login_webauthn"),
+    # single sign-on
+    path("single-sign-on/", sign_on.leave, name="single_sign_on"),
+    path("single-sign-on/confirm/", sign_on.confirm, name="single_sign_on_confirm"),
+    path("single-sign-on/return/", sign_on.come_back, name="single_sign_on_callback"),
 ]

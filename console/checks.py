@@ -1,6 +1,7 @@
 """Mistakes in the settings, as Django system checks with stable ids."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 from django.conf import settings
@@ -8,6 +9,8 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
 from console.audit.retention import SHORTEST_DAYS
+from console.second_factor.policy import CHOICES
+from console.single_sign_on import role_map
 
 
 @register()
@@ -37,5 +40,43 @@ def settings_are_usable(**_: Any) -> list[CheckMessage]:
         found.append(Error("GATEWAY_URL must start with https:// or http://.", id="slipway.E004"))
     if settings.AUDIT_RETENTION_DAYS != 0 and settings.AUDIT_RETENTION_DAYS < SHORTEST_DAYS:
         hint = f"Set {SHORTEST_DAYS} days or more, or 0 to keep them for ever."
-        found.append(Error("AUDIT_RETENTION_DAYS is too short.", hint=hint, id="slipway.E020"))
+        found.append(Error("AUDIT_RETENTION_DAYS is too short.", hint=hint, id="slipway.E030"))
+    return found
+
+
+@register()
+def accounts_are_usable(**_: Any) -> list[CheckMessage]:
+    """Sign-in, second factors and sessions. The role map is read once more at every sign-in, by the same function."""
+    found: list[CheckMessage] = []
+    if settings.MFA_REQUIRED_FOR not in CHOICES:
+        hint = f"One of {', '.join(CHOICES)}."
+        found.append(Error("MFA_REQUIRED_FOR is none of its values.", hint=hint, id="slipway.E020"))
+    if not 0 < settings.SESSION_IDLE_SECONDS <= settings.SESSION_MAX_SECONDS:
+        found.append(
+            Error("SESSION_IDLE_SECONDS must be above 0 and at most SESSION_MAX_SECONDS.", id="slipway.E021")
+        )
+    if settings.OIDC_ONLY and not settings.OIDC_ISSUER:
+        hint = "Without a provider only superusers could sign in."
+        found.append(Error("OIDC_ONLY is on, but OIDC_ISSUER is empty.", hint=hint, id="slipway.E022"))
+    if settings.OIDC_ISSUER:
+        found += _single_sign_on()
+    return found
+
+
+def _single_sign_on() -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    place = urlsplit(settings.OIDC_ISSUER)
+    if place.scheme not in ("https", "http") or not place.hostname or len(settings.OIDC_ISSUER) > 200:
+        found.append(Error("OIDC_ISSUER is not an address of at most 200 characters.", id="slipway.E023"))
+    elif place.scheme == "http" and place.hostname not in ("localhost", "127.0.0.1", "::1"):
+        hint = "Anybody on the way could sign in as anybody."
+        found.append(Error("OIDC_ISSUER is not https.", hint=hint, id="slipway.E024"))
+    if not settings.OIDC_CLIENT_ID or not settings.OIDC_CLIENT_SECRET:
+        found.append(Error("OIDC_CLIENT_ID or OIDC_CLIENT_SECRET is empty.", id="slipway.E025"))
+    if "openid" not in settings.OIDC_SCOPES:
+        found.append(Error("OIDC_SCOPES lacks openid.", id="slipway.E026"))
+    try:
+        role_map.read(settings.OIDC_ROLE_MAP)
+    except role_map.InvalidRoleMap as error:
+        found.append(Error(str(error), id="slipway.E027"))
     return found

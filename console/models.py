@@ -4,6 +4,7 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Permis
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from console.audit.entry import AuditEntry, AuditHead
 
@@ -29,6 +30,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     date_joined = models.DateTimeField(default=timezone.now)
+    session_epoch = models.PositiveIntegerField(default=0, editable=False)
+    """Raised to end every session at once (console.sessions)."""
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
@@ -53,6 +56,15 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What every session carries and is held against at each request: the password, and the epoch."""
+        return salted_hmac(
+            "console.models.User.get_session_auth_hash",
+            f"{self.session_epoch}:{self.password}",
+            secret=secret,
+            algorithm="sha256",
+        ).hexdigest()
 
     @property
     def audit_name(self) -> str:

@@ -34,6 +34,10 @@ INSTALLED_APPS = [
     "metering",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
     "csp",
     "django_htmx",
     "lucide",
@@ -61,7 +65,9 @@ MIDDLEWARE = [
     "console.http.bounded_input",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "console.sessions.limits",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "console.second_factor.policy.demanded",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
@@ -125,7 +131,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # People -----------------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "console.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["console.sign_in.ConsoleAuthenticationBackend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.ScryptPasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -134,6 +140,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "console.passwords.NoWordOfOurs"},
+    {"NAME": "console.passwords.NotEndless"},
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
@@ -151,7 +159,31 @@ ACCOUNT_RATE_LIMITS = {"login": "60/m/ip", "login_failed": "20/m/ip,5/5m/key"}
 # How long the audit keeps entries, in whole days; 0: for ever.
 AUDIT_RETENTION_DAYS = env.int("AUDIT_RETENTION_DAYS", default=400)
 
-SESSION_COOKIE_AGE = 14 * 24 * 3600
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
+
+# One provider, whose groups may say who does what here; console/single_sign_on/ reads these.
+OIDC_ISSUER = env.str("OIDC_ISSUER", default="")
+OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", default="")
+OIDC_CLIENT_SECRET = env.str("OIDC_CLIENT_SECRET", default="")
+OIDC_NAME = env.str("OIDC_NAME", default="single sign-on")
+OIDC_SCOPES = env.list("OIDC_SCOPES", default=["openid", "profile", "email"])
+OIDC_GROUPS_CLAIM = env.str("OIDC_GROUPS_CLAIM", default="groups")
+OIDC_ROLE_MAP = env.str("OIDC_ROLE_MAP", default="")
+OIDC_ONLY = env.bool("OIDC_ONLY", default=False)
+SOCIALACCOUNT_ADAPTER = "console.single_sign_on.arrivals.ConsoleSocialAccountAdapter"
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 10
+
+MFA_REQUIRED_FOR = env.str("MFA_REQUIRED_FOR", default="none")
+MFA_ADAPTER = "console.second_factor.adapter.ConsoleMFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+
+SESSION_MAX_SECONDS = env.int("SESSION_MAX_SECONDS", default=7 * 24 * 3600)
+SESSION_IDLE_SECONDS = env.int("SESSION_IDLE_SECONDS", default=8 * 3600)
+SESSION_COOKIE_AGE = SESSION_MAX_SECONDS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
@@ -243,6 +275,11 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 # Messages only carry ids and hints. A tick that nobody took within its period is worth nothing.
 CELERY_BEAT_SCHEDULE = {
     "heartbeat": {"task": "console.tasks.heartbeat", "schedule": 5.0, "options": {"expires": 5}},
+    "sweep-sessions": {
+        "task": "console.tasks.sweep_sessions",
+        "schedule": crontab(hour="3", minute="17"),
+        "options": {"expires": 3600},
+    },
     "reconcile-due": {"task": "deployments.tasks.reconcile_due", "schedule": 5.0, "options": {"expires": 5}},
     # By the clock: every 60 s from any moment on drifts, and would leave a minute out now and then.
     "read-engine-metrics": {

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from console import health
+from console import health, sessions
 from console.audit import acting_as_program, retention, verifying
 
 
@@ -23,3 +23,9 @@ def verify_audit() -> None:
 def prune_audit() -> None:
     with acting_as_program("daily pruning"):
         retention.prune(timezone.now())
+
+
+@shared_task
+def sweep_sessions() -> None:
+    """What is left of sessions that ended by themselves."""
+    sessions.sweep()

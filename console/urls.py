@@ -1,14 +1,12 @@
 """Every address of the console."""
 
 from allauth.account import views as account
-from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
-from console import health, home
+from console import admin_entrance, health, home
 
-# Django admin has no sign-in of its own here: one page, one throttle.
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin_entrance.guard(admin.site)
 
 urlpatterns = [
     path("", home.overview, name="home"),
@@ -18,6 +16,7 @@ urlpatterns = [
     path("sign-in/", account.login, name="account_login"),
     path("sign-out/", account.logout, name="account_logout"),
     path("accounts/", include("console.account_urls")),
+    path("people/", include("console.people.urls")),
     path("admin/", admin.site.urls),
     # who did what
     path("audit/", include("console.audit.urls")),

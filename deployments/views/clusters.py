@@ -14,6 +14,7 @@ from console.audit import rows
 from console.http import Request, page
 from console.pages import paginate
 from console.presentation import times
+from console.reauthentication import confirmed
 from deployments import audited, desired, gpus
 from deployments.clusters import page as cluster_facts
 from deployments.clusters.check import check as check_connection
@@ -64,6 +65,7 @@ def detail(request: Request, slug: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.CLUSTERS)
+@confirmed
 def create(request: Request) -> HttpResponse:
     form = ClusterForm(request.POST or None, request.FILES or None, initial={"kind": ClusterKind.KUBECONFIG})
     if request.method == "POST" and form.is_valid() and (cluster := _save(form)):
@@ -74,6 +76,7 @@ def create(request: Request) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.CLUSTERS)
+@confirmed
 def edit(request: Request, slug: str) -> HttpResponse:
     cluster = get_object_or_404(Cluster.objects.visible_to(request.user), slug=slug)
     heading = f"Edit {cluster.name}"
@@ -96,6 +99,7 @@ def check(request: Request, slug: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.CLUSTERS)
+@confirmed
 def delete(request: Request, slug: str) -> HttpResponse:
     """Asks, then deletes the record; one with endpoints stays. Nothing in the cluster itself is touched."""
     cluster = get_object_or_404(Cluster.objects.visible_to(request.user), slug=slug)

@@ -1,6 +1,7 @@
 """API keys: made and rotated. A key's text is in one answer only, that of the request that made it.
 
-It is never in a message, a session, a log or an address, and nobody on the way may keep the answer.
+It is never in a message, a session, a log or an address, and nobody on the way may keep the answer. In the console,
+where keys are those of others, administrators prove first who they are.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from console.encryption import Sealed
 from console.http import Request, page
 from console.models import Membership
+from console.reauthentication import confirmation, is_confirmed
 from deployments.models import Deployment
 from deployments.tenancy import open_to
 from metering import issuing
@@ -29,6 +31,8 @@ _MOST_PEOPLE = 20
 def create(request: Request, place: Place) -> HttpResponse:
     """First for whom, where there is a choice; then the rest."""
     place.require_change(request)
+    if not place.is_portal and not is_confirmed(request):
+        return confirmation(request)
     membership = _membership(request, place)
     if membership is None:
         return _for_whom(request, place)
@@ -55,6 +59,8 @@ def create(request: Request, place: Place) -> HttpResponse:
 def rotate(request: Request, place: Place, number: int) -> HttpResponse:
     place.require_change(request)
     key = place.key(request, number)
+    if not place.is_portal and not is_confirmed(request):
+        return confirmation(request)
     form = RotateForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:

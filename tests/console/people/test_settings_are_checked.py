@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from console.checks import settings_are_usable
+from console.checks import accounts_are_usable, settings_are_usable
 
 KEY = "b25seS1mb3ItdGVzdHMtMzItYnl0ZXMtMDEyMzQ1Njc="
 MISTAKES = [
@@ -40,3 +40,44 @@ def test_a_wrong_key_is_told_by_its_place_and_not_by_its_text(settings: Settings
     (message,) = settings_are_usable()
     assert "Key 2" in message.msg
     assert "canary" not in str(message)
+
+
+ISSUER = {"OIDC_ISSUER": "https://id.example.com", "OIDC_CLIENT_ID": "slipway", "OIDC_CLIENT_SECRET": "x"}
+ACCOUNT_MISTAKES = [
+    ({"MFA_REQUIRED_FOR": "administrators"}, ["slipway.E020"]),
+    ({"MFA_REQUIRED_FOR": ""}, ["slipway.E020"]),
+    ({"MFA_REQUIRED_FOR": "platform"}, []),
+    ({"SESSION_IDLE_SECONDS": 0}, ["slipway.E021"]),
+    ({"SESSION_IDLE_SECONDS": 7200, "SESSION_MAX_SECONDS": 3600}, ["slipway.E021"]),
+    ({"OIDC_ONLY": True}, ["slipway.E022"]),
+    ({**ISSUER, "OIDC_ONLY": True}, []),
+    ({**ISSUER, "OIDC_ISSUER": "id.example.com"}, ["slipway.E023"]),
+    ({**ISSUER, "OIDC_ISSUER": "https://id.example.com/" + "x" * 200}, ["slipway.E023"]),
+    ({**ISSUER, "OIDC_ISSUER": "http://id.example.com"}, ["slipway.E024"]),
+    ({**ISSUER, "OIDC_ISSUER": "http://127.0.0.1:9000"}, []),
+    ({**ISSUER, "OIDC_CLIENT_ID": ""}, ["slipway.E025"]),
+    ({**ISSUER, "OIDC_CLIENT_SECRET": ""}, ["slipway.E025"]),
+    ({**ISSUER, "OIDC_SCOPES": ["profile"]}, ["slipway.E026"]),
+    ({**ISSUER, "OIDC_ROLE_MAP": "admins=administrator"}, ["slipway.E027"]),
+    ({**ISSUER, "OIDC_ROLE_MAP": '["administrator"]'}, ["slipway.E027"]),
+    ({**ISSUER, "OIDC_ROLE_MAP": '{"admins": "root"}'}, ["slipway.E027"]),
+    ({**ISSUER, "OIDC_ROLE_MAP": '{"admins": ["administrator", 7]}'}, ["slipway.E027"]),
+    ({**ISSUER, "OIDC_ROLE_MAP": '{"admins": {"role": "administrator"}}'}, ["slipway.E027"]),
+    ({**ISSUER, "OIDC_ROLE_MAP": '{"acme": "organization:acme:boss"}'}, ["slipway.E027"]),
+    ({**ISSUER, "OIDC_ROLE_MAP": '{"acme": "organization::owner"}'}, ["slipway.E027"]),
+    ({**ISSUER, "OIDC_ROLE_MAP": '{"a": "viewer", "b": ["billing", "organization:acme:owner"]}'}, []),
+]
+
+
+@pytest.mark.parametrize(("values", "ids"), ACCOUNT_MISTAKES, ids=str)
+def test_a_mistake_in_how_people_sign_in_is_found(
+    values: dict[str, Any], ids: list[str], settings: Settings
+) -> None:
+    for name, value in values.items():
+        setattr(settings, name, value)
+    assert [str(message.id) for message in accounts_are_usable()] == ids
+
+
+def test_no_secret_is_part_of_what_is_said(settings: Settings) -> None:
+    settings.OIDC_ISSUER, settings.OIDC_CLIENT_SECRET = "http://id.example.com", "canary"
+    assert "canary" not in str(accounts_are_usable())

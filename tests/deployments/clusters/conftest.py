@@ -16,6 +16,7 @@ from deployments.facts import Addons, ClusterFacts, GpuNode, StorageClass
 from deployments.models import Cluster
 from deployments.quantity import GIBI
 from deployments.vocabulary import ClusterKind
+from tests.deployments.pages import world
 
 SECRET = "canary-token-that-no-page-may-show"
 FACTS = ClusterFacts(
@@ -41,7 +42,9 @@ def person(email: str, role: Role | None) -> User:
 
 @pytest.fixture
 def web(client: Client, db: None) -> Client:
-    client.force_login(person("alice@example.com", Role.ADMINISTRATOR))
+    alice = person("alice@example.com", Role.ADMINISTRATOR)
+    client.force_login(alice)
+    world.confirm(client, alice)
     return client
 
 

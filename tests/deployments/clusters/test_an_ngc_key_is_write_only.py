@@ -11,6 +11,7 @@ from console.models import User
 from deployments.clusters import check as cluster_check
 from deployments.models import Cluster
 from tests.deployments.clusters.conftest import FACTS, fields
+from tests.deployments.pages import world
 
 KEY = "nvapi-canary-key-that-no-page-may-show"
 EDIT = "/clusters/osl-1/edit/"
@@ -117,7 +118,9 @@ def test_what_is_no_address_of_prometheus_is_refused(
 
 
 def test_the_admin_of_django_takes_a_key_and_shows_none(client: Client, keyed: Cluster) -> None:
-    client.force_login(User.objects.create_superuser("root@example.com", "a-long-password", name="Root"))
+    root = User.objects.create_superuser("root@example.com", "a-long-password", name="Root")
+    client.force_login(root)
+    world.confirm(client, root)
     address = f"/admin/deployments/cluster/{keyed.pk}/change/"
     page = client.get(address).text
     assert KEY not in page

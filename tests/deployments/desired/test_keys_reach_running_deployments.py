@@ -103,7 +103,9 @@ def test_saving_anything_else_queues_nothing(web: Client, save: Any, field: str,
 
 @pytest.mark.parametrize("kind", ["cluster", "catalogmodel"])
 def test_the_admin_of_django_queues_them_too(client: Client, kind: str, running: Deployment) -> None:
-    client.force_login(User.objects.create_superuser("root@example.com", "a-long-password", name="Root"))
+    root = User.objects.create_superuser("root@example.com", "a-long-password", name="Root")
+    client.force_login(root)
+    world.confirm(client, root)
     record = running.endpoint.cluster if kind == "cluster" else running.model
     sent = {"name": record.name, "prometheus_url": "", "provider": str(running.model.provider_id)}
     address = f"/admin/deployments/{kind}/{record.pk}/change/"

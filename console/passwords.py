@@ -1,0 +1,49 @@
+"""What a password may not be. Length is what makes one strong; there are no rules about kinds of characters.
+
+The other rules are Django's: at least 12 characters, not common, not like the person's name or address.
+"""
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+
+from console.models import User
+
+MOST = 256
+"""Characters. Far more than anybody types, and few enough to be hashed in no time."""
+_WORDS = ("slipway", "password", "kubernetes")
+_ENOUGH_BESIDE = 8
+"""Characters that a password needs beside such a word."""
+
+
+class NoWordOfOurs:
+    """Refuses passwords that are little more than the name of this product, or of the place it runs at."""
+
+    def validate(self, password: str, user: User | None = None) -> None:
+        rest = password.lower()
+        for word in self._words():
+            rest = rest.replace(word, "")
+        if len(rest) < min(_ENOUGH_BESIDE, len(password)) and rest != password.lower():
+            raise ValidationError(
+                "The password is little more than a word that everybody here would try first.",
+                code="password_of_context",
+            )
+
+    def get_help_text(self) -> str:
+        return "Your password can't be built around the name of this product or of its host."
+
+    def _words(self) -> list[str]:
+        """The longest first, so that no part of one is left over."""
+        hosts = {part for host in settings.ALLOWED_HOSTS for part in host.lower().split(".") if len(part) > 4}
+        named = {settings.ENVIRONMENT_NAME.lower()} if len(settings.ENVIRONMENT_NAME) > 4 else set()
+        return sorted({*_WORDS, *hosts, *named}, key=len, reverse=True)
+
+
+class NotEndless:
+    """Refuses what is too long to be hashed at each sign-in."""
+
+    def validate(self, password: str, user: User | None = None) -> None:
+        if len(password) > MOST:
+            raise ValidationError(f"The password has more than {MOST} characters.", code="password_too_long")
+
+    def get_help_text(self) -> str:
+        return f"Your password can have up to {MOST} characters."
