@@ -152,6 +152,8 @@ def _check_person(user: User, organization: Organization) -> None:
         raise Refused(f"{user} cannot sign in any more, and a key of theirs would not work.")
     if not Membership.objects.filter(user=user, organization=organization).exists():
         raise Refused(f"{user} does not belong to {organization}.")
+    if Organization.objects.filter(pk=organization.pk, suspended_at__isnull=False).exists():
+        raise Refused(f"{organization} is suspended, and a key of it would not work.")
 
 
 def _make(key: ApiKey, deployments: Sequence[Deployment] | None) -> tuple[ApiKey, str]:

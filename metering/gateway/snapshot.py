@@ -28,6 +28,8 @@ class Key(msgspec.Struct, frozen=True, gc=False):
     """Unix seconds; 0: never."""
     deployments: frozenset[int] | None
     """None: for all that is shared with the organisation."""
+    is_suspended: bool = False
+    """The organisation is: its keys are known, and may do nothing."""
 
 
 class Route(msgspec.Struct, frozen=True):

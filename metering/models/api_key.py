@@ -37,9 +37,13 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         )
 
     def with_owners(self) -> Self:
-        """`is_suspended`: the person was disabled, or has left the organisation."""
+        """`is_suspended`: the person was disabled, has left the organisation, or that is suspended itself."""
         membership = Membership.objects.filter(user=OuterRef("user"), organization=OuterRef("organization"))
-        return self.annotate(is_suspended=Q(user__is_active=False) | ~Exists(membership))
+        return self.annotate(
+            is_suspended=Q(user__is_active=False)
+            | Q(organization__suspended_at__isnull=False)
+            | ~Exists(membership)
+        )
 
 
 class ApiKey(models.Model):
