@@ -33,4 +33,9 @@ def settings_are_usable(**_: Any) -> list[CheckMessage]:
         found.append(Warning("ALLOWED_HOSTS allows every host name.", id="slipway.W001"))
     if not settings.GATEWAY_URL.startswith(("https://", "http://")):
         found.append(Error("GATEWAY_URL must start with https:// or http://.", id="slipway.E004"))
+    if not settings.GATEWAY_INTERNAL_URL.startswith(("https://", "http://")):
+        hint = "Leave it empty where the console reaches the gateway at GATEWAY_URL."
+        found.append(
+            Error("GATEWAY_INTERNAL_URL must start with https:// or http://.", hint=hint, id="slipway.E006")
+        )
     return found
