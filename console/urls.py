@@ -24,7 +24,8 @@ urlpatterns = [
     path("", include("deployments.urls")),
     # what is used
     path("", include("metering.urls")),
-    # what tenants see
+    # who the tenants are, and what they see
+    path("", include("console.organizations.urls")),
     path("", include("console.portal.urls")),
 ]
 

@@ -91,6 +91,18 @@ ROWS = {
     "person_reactivate": Row(405, 403, (1,), tenant=405),
     "person_sign_out": Row(405, 403, (1,), tenant=405),
     "person_reset_second_factor": Row(405, 403, (1,), tenant=405),
+    # organisations; "acme" is the tenant's own, whose member is no owner
+    "organization_list": reading(),
+    "organization_create": changing(),
+    "organization_detail": reading("acme"),
+    "organization_edit": changing("acme"),
+    "organization_members": Row(200, 403, ("acme",)),
+    "organization_limits": reading("acme"),
+    "organization_suspend": changing("acme"),
+    "organization_resume": Row(405, 403, ("acme",), tenant=405),
+    "portal_members": Row(404, 404, tenant=200, tenant_write=403),
+    "invitation_follow": Row(302, 405, ("no-token",), tenant=302, is_public=True, stranger=302),
+    "invitation_join": Row(410, 410, tenant=410, is_public=True, stranger=410),
     # models
     "model_list": reading(),
     "model_detail": reading("llama-8b"),
@@ -199,6 +211,7 @@ def world_of_rows(db: None, valkey: Any) -> None:
     ada = world.person("ada@example.com")
     Draft.objects.create(pk=DRAFT, author=ada, model=world.model())
     gil = world.tenant("gil@globex.example", "globex")
+    world.organization("acme")
     ApiKey.objects.create(
         pk=KEY, user=gil, organization=gil.organizations.get(), name="Gil's", digest="0" * 64
     )
