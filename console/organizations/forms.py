@@ -8,10 +8,6 @@ from django.core.validators import RegexValidator
 from console.models import Membership, Organization
 from console.organizations.changing import LONGEST_REASON
 
-_MEANINGS = {
-    Membership.Role.OWNER: "Owner: manages members, sees all keys, usage and the bill",
-    Membership.Role.MEMBER: "Member: uses models with keys of their own",
-}
 _SLUG = RegexValidator(
     r"\A[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z",
     "A short name has small letters, digits and hyphens between them, at most 63.",
@@ -55,7 +51,10 @@ class InviteForm(forms.Form):
     use_required_attribute = False
     email = forms.EmailField(label="E-mail address", max_length=254)
     role = forms.ChoiceField(
-        label="Role", choices=list(_MEANINGS.items()), initial=Membership.Role.MEMBER.value
+        label="Role",
+        choices=Membership.Role.choices,
+        initial=Membership.Role.MEMBER.value,
+        help_text="Owners manage members, and see all keys, usage and the bill. Members see their own.",
     )
 
 
