@@ -30,7 +30,7 @@ GATEWAY_INTERNAL_URL = env.str("GATEWAY_INTERNAL_URL", default="") or GATEWAY_UR
 SANDBOX_KUBECONFIG = env.str("SLIPWAY_SANDBOX_KUBECONFIG", default="")
 
 INSTALLED_APPS = [
-    "console",
+    "console.apps.ConsoleConfig",
     "deployments",
     "metering",
     "allauth",
@@ -44,7 +44,7 @@ INSTALLED_APPS = [
     "lucide",
     "template_partials",
     "whitenoise.runserver_nostatic",
-    "django.contrib.admin",
+    "console.apps.RecordsConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",

@@ -4,9 +4,7 @@ from allauth.account import views as account
 from django.contrib import admin
 from django.urls import include, path
 
-from console import admin_entrance, health, home
-
-admin_entrance.guard(admin.site)
+from console import health, home
 
 urlpatterns = [
     path("", home.overview, name="home"),

@@ -6,7 +6,7 @@ from metering.models.engine_metrics import EngineHour, EngineMinute
 from metering.models.gpu import FleetFigure, FleetRound, GpuClock, GpuHour, GpuRate
 from metering.models.latency import LatencyBucket, LatencySpan, LatencyTarget
 from metering.models.limits import LimitChange, LimitMode, LimitOverride
-from metering.models.usage import GatewayTally, UsageEvent, UsageHour, UsageReject
+from metering.models.usage import GatewayTally, LedgerEntry, UsageEvent, UsageHour, UsageReject
 
 __all__ = [
     "ApiKey",
@@ -22,6 +22,7 @@ __all__ = [
     "LatencyBucket",
     "LatencySpan",
     "LatencyTarget",
+    "LedgerEntry",
     "LimitChange",
     "LimitMode",
     "LimitOverride",
