@@ -5,9 +5,8 @@ What allauth would guard by its own re-authentication is guarded by ours.
 
 from allauth.account import views
 from allauth.mfa.base import views as second_factor
-from allauth.mfa.totp import views as app
 from allauth.mfa.webauthn import views as passkeys
-from django.urls import path, re_path, reverse_lazy
+from django.urls import path, re_path
 from django.views.decorators.cache import never_cache
 
 from console.account import confirming, security, session_list
@@ -39,8 +38,8 @@ urlpatterns = [
     # the second factor
     path("second-factor/", second_factor.authenticate, name="mfa_authenticate"),
     path("security/", security.overview, name="mfa_index"),
-    path("security/app/", never_cache(confirmed(security.activate_app)), name="mfa_activate_totp"),
-    path("security/app/remove/", confirmed(app.deactivate_totp), name="mfa_deactivate_totp"),
+    path("security/app/", never_cache(confirmed(security.add_app)), name="mfa_activate_totp"),
+    path("security/app/remove/", confirmed(security.remove_app), name="mfa_deactivate_totp"),
     path("security/recovery-codes/", security.recovery_codes, name="mfa_view_recovery_codes"),
     path("security/recovery-codes/show/", security.show_recovery_codes, name="recovery_codes_show"),
     path("security/recovery-codes/make/", security.make_recovery_codes, name="recovery_codes_make"),
@@ -50,7 +49,7 @@ urlpatterns = [
     path("security/passkeys/add/", confirmed(security.add_passkey), name="mfa_add_webauthn"),
     path(
         "security/passkeys/<int:pk>/remove/",
-        confirmed(passkeys.RemoveWebAuthnView.as_view(success_url=reverse_lazy("mfa_index"))),
+        confirmed(security.remove_passkey),
         name="mfa_remove_webauthn",
     ),
     path("passkey/", passkeys.login_webauthn, name="mfa_login_webauthn"),

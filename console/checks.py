@@ -40,7 +40,7 @@ def settings_are_usable(**_: Any) -> list[CheckMessage]:
         found.append(Error("GATEWAY_URL must start with https:// or http://.", id="slipway.E004"))
     if settings.AUDIT_RETENTION_DAYS != 0 and settings.AUDIT_RETENTION_DAYS < SHORTEST_DAYS:
         hint = f"Set {SHORTEST_DAYS} days or more, or 0 to keep them for ever."
-        found.append(Error("AUDIT_RETENTION_DAYS is too short.", hint=hint, id="slipway.E030"))
+        found.append(Error("AUDIT_RETENTION_DAYS is too short.", hint=hint, id="slipway.E020"))
     if not settings.GATEWAY_INTERNAL_URL.startswith(("https://", "http://")):
         hint = "Leave it empty where the console reaches the gateway at GATEWAY_URL."
         found.append(
@@ -55,14 +55,14 @@ def accounts_are_usable(**_: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     if settings.MFA_REQUIRED_FOR not in CHOICES:
         hint = f"One of {', '.join(CHOICES)}."
-        found.append(Error("MFA_REQUIRED_FOR is none of its values.", hint=hint, id="slipway.E020"))
+        found.append(Error("MFA_REQUIRED_FOR is none of its values.", hint=hint, id="slipway.E030"))
     if not 0 < settings.SESSION_IDLE_SECONDS <= settings.SESSION_MAX_SECONDS:
         found.append(
-            Error("SESSION_IDLE_SECONDS must be above 0 and at most SESSION_MAX_SECONDS.", id="slipway.E021")
+            Error("SESSION_IDLE_SECONDS must be above 0 and at most SESSION_MAX_SECONDS.", id="slipway.E031")
         )
     if settings.OIDC_ONLY and not settings.OIDC_ISSUER:
         hint = "Without a provider only superusers could sign in."
-        found.append(Error("OIDC_ONLY is on, but OIDC_ISSUER is empty.", hint=hint, id="slipway.E022"))
+        found.append(Error("OIDC_ONLY is on, but OIDC_ISSUER is empty.", hint=hint, id="slipway.E032"))
     if settings.OIDC_ISSUER:
         found += _single_sign_on()
     return found
@@ -72,16 +72,16 @@ def _single_sign_on() -> list[CheckMessage]:
     found: list[CheckMessage] = []
     place = urlsplit(settings.OIDC_ISSUER)
     if place.scheme not in ("https", "http") or not place.hostname or len(settings.OIDC_ISSUER) > 200:
-        found.append(Error("OIDC_ISSUER is not an address of at most 200 characters.", id="slipway.E023"))
+        found.append(Error("OIDC_ISSUER is not an address of at most 200 characters.", id="slipway.E033"))
     elif place.scheme == "http" and place.hostname not in ("localhost", "127.0.0.1", "::1"):
         hint = "Anybody on the way could sign in as anybody."
-        found.append(Error("OIDC_ISSUER is not https.", hint=hint, id="slipway.E024"))
+        found.append(Error("OIDC_ISSUER is not https.", hint=hint, id="slipway.E034"))
     if not settings.OIDC_CLIENT_ID or not settings.OIDC_CLIENT_SECRET:
-        found.append(Error("OIDC_CLIENT_ID or OIDC_CLIENT_SECRET is empty.", id="slipway.E025"))
+        found.append(Error("OIDC_CLIENT_ID or OIDC_CLIENT_SECRET is empty.", id="slipway.E035"))
     if "openid" not in settings.OIDC_SCOPES:
-        found.append(Error("OIDC_SCOPES lacks openid.", id="slipway.E026"))
+        found.append(Error("OIDC_SCOPES lacks openid.", id="slipway.E036"))
     try:
         role_map.read(settings.OIDC_ROLE_MAP)
     except role_map.InvalidRoleMap as error:
-        found.append(Error(str(error), id="slipway.E027"))
+        found.append(Error(str(error), id="slipway.E037"))
     return found

@@ -157,9 +157,6 @@ ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_RATE_LIMITS = {"login": "60/m/ip", "login_failed": "20/m/ip,5/5m/key"}
 
-# How long the audit keeps entries, in whole days; 0: for ever.
-AUDIT_RETENTION_DAYS = env.int("AUDIT_RETENTION_DAYS", default=400)
-
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
 
 # One provider, whose groups may say who does what here; console/single_sign_on/ reads these.
@@ -185,6 +182,10 @@ MFA_ALLOW_UNVERIFIED_EMAIL = True
 SESSION_MAX_SECONDS = env.int("SESSION_MAX_SECONDS", default=7 * 24 * 3600)
 SESSION_IDLE_SECONDS = env.int("SESSION_IDLE_SECONDS", default=8 * 3600)
 SESSION_COOKIE_AGE = SESSION_MAX_SECONDS
+
+# How long the audit keeps entries, in whole days; 0: for ever.
+AUDIT_RETENTION_DAYS = env.int("AUDIT_RETENTION_DAYS", default=400)
+
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"

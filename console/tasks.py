@@ -13,6 +13,12 @@ def heartbeat() -> None:
     health.beat()
 
 
+@shared_task
+def sweep_sessions() -> None:
+    """What is left of sessions that ended by themselves."""
+    sessions.sweep()
+
+
 # Taken at once and not again: walking a long chain takes longer than a message may stay without an answer.
 @shared_task(acks_late=False, time_limit=3600, soft_time_limit=3500)
 def verify_audit() -> None:
@@ -23,9 +29,3 @@ def verify_audit() -> None:
 def prune_audit() -> None:
     with acting_as_program("daily pruning"):
         retention.prune(timezone.now())
-
-
-@shared_task
-def sweep_sessions() -> None:
-    """What is left of sessions that ended by themselves."""
-    sessions.sweep()

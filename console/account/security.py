@@ -4,18 +4,21 @@ from typing import Any
 
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal import flows
-from allauth.mfa.totp.views import ActivateTOTPView
-from allauth.mfa.webauthn.views import AddWebAuthnView
+from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
+from allauth.mfa.webauthn.views import AddWebAuthnView, RemoveWebAuthnView
 from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from console.account import qr
+from console.audit import record
 from console.http import Request, page
 from console.reauthentication import confirmed, confirmed_post
 from console.second_factor import policy
@@ -51,6 +54,20 @@ class ActivateApp(ActivateTOTPView):
         context: dict[str, Any] = super().get_context_data(**kwargs)
         return {**context, "code": qr.draw(context["totp_url"])}
 
+    @transaction.atomic
+    def form_valid(self, form: Any) -> HttpResponse:
+        answer: HttpResponse = super().form_valid(form)
+        record("person.second_factor_added", self.request.user, after={"factor": "authenticator app"})
+        return answer
+
+
+class RemoveApp(DeactivateTOTPView):
+    @transaction.atomic
+    def form_valid(self, form: Any) -> HttpResponse:
+        answer: HttpResponse = super().form_valid(form)
+        record("person.second_factor_removed", self.request.user, before={"factor": "authenticator app"})
+        return answer
+
 
 class AddPasskey(AddWebAuthnView):
     """The form that adds a passkey: one that can sign in by itself, where the device is able to keep such."""
@@ -64,6 +81,24 @@ class AddPasskey(AddWebAuthnView):
             "requireResidentKey": False,
         }
         return {**context, **kwargs}
+
+    @transaction.atomic
+    def form_valid(self, form: Any) -> HttpResponse:
+        answer: HttpResponse = super().form_valid(form)
+        name = form.cleaned_data["name"]
+        record("person.second_factor_added", self.request.user, after={"factor": f"passkey {name}"})
+        return answer
+
+
+class RemovePasskey(RemoveWebAuthnView):
+    success_url = reverse_lazy("mfa_index")
+
+    @transaction.atomic
+    def form_valid(self, form: Any) -> HttpResponse:
+        name = str(self.get_object())
+        answer: HttpResponse = super().form_valid(form)
+        record("person.second_factor_removed", self.request.user, before={"factor": f"passkey {name}"})
+        return answer
 
 
 @never_cache
@@ -95,8 +130,10 @@ def make_recovery_codes(request: Request) -> HttpResponse:
             request, "Recovery codes stand in for an authenticator app or a passkey. Add one first."
         )
         return redirect("mfa_index")
-    made = flows.generate_recovery_codes(request).wrap()
-    made.mark_as_viewed()
+    with transaction.atomic():
+        made = flows.generate_recovery_codes(request).wrap()
+        made.mark_as_viewed()
+        record("person.recovery_codes_made", request.user)
     return _page_of_codes(request, made.get_unused_codes())
 
 
@@ -128,5 +165,5 @@ def _page_of_codes(request: Request, codes: list[str]) -> HttpResponse:
     return page(request, _CODES, context)
 
 
-add_passkey = AddPasskey.as_view()
-activate_app = ActivateApp.as_view()
+add_app, remove_app = ActivateApp.as_view(), RemoveApp.as_view()
+add_passkey, remove_passkey = AddPasskey.as_view(), RemovePasskey.as_view()

@@ -80,7 +80,7 @@ def reset_second_factor(user: User) -> None:
 @transaction.atomic
 def sign_out(user: User, keep: SessionBase | None = None) -> None:
     end_all(user, keep)
-    record("person.signed_out", user)
+    record("person.signed_out_everywhere", user)
 
 
 def keep_an_administrator(user: User) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from allauth.account.internal.flows.login import get_authentication_records
 from allauth.mfa.models import Authenticator
 from django.conf import settings
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
@@ -46,7 +45,6 @@ def demanded(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[H
             return get_response(request)
         if came_by_single_sign_on(request) or has_one(user):
             return get_response(request)
-        messages.warning(request, "A second factor is required here. Set one up to go on.")
         return HttpResponseRedirect(reverse("mfa_index"))
 
     return middleware

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import httpx
 from django.test import Client
 
+from console.audit.entry import AuditEntry
+
 LEAVE = "/accounts/single-sign-on/"
 
 
@@ -36,3 +38,10 @@ def sign_in(client: Client, **form: str) -> Any:
 
 def is_in(client: Client) -> bool:
     return client.get("/accounts/sessions/").status_code == 200
+
+
+def recorded() -> list[str]:
+    """What the audit has, in order, but for people who come and go."""
+    coming = ("person.signed_in", "person.signed_out")
+    entries = AuditEntry.objects.exclude(action__in=coming).order_by("number")
+    return list(entries.values_list("action", flat=True))

@@ -10,9 +10,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from console.access import Role, role_of
-from console.audit.entry import AuditEntry
 from console.models import User
-from tests.console.accounts.browser import is_in
+from tests.console.accounts.browser import is_in, recorded
 from tests.deployments.pages import world
 
 pytestmark = pytest.mark.django_db
@@ -37,10 +36,6 @@ def act(web: Client, user: User, what: str, **form: str) -> str:
     answer = web.post(f"/people/{user.pk}/{what}/", form, follow=True)
     assert answer.redirect_chain[-1][0] == f"/people/{user.pk}/"
     return answer.text
-
-
-def actions() -> list[str]:
-    return list(AuditEntry.objects.order_by("number").values_list("action", flat=True))
 
 
 def test_everybody_is_listed_with_role_organisations_and_state(web: Client) -> None:
@@ -96,7 +91,7 @@ def test_a_role_is_given_and_the_person_signs_in_anew(web: Client) -> None:
     assert "has viewer now and was signed out everywhere" in act(web, olga, "role", role="viewer")
     assert role_of(fresh(olga)) == "Viewer"
     assert not is_in(hers)
-    assert actions() == ["person.role_changed"]
+    assert recorded() == ["person.role_changed"]
 
 
 def test_a_role_is_taken(web: Client) -> None:
@@ -118,7 +113,7 @@ def test_nobody_does_this_to_themselves(web: Client, root: User, what: str, form
     assert "Nobody changes their own role" in act(web, root, what, **form)
     assert role_of(fresh(root)) == "Administrator"
     assert fresh(root).is_active
-    assert actions() == []
+    assert recorded() == []
 
 
 def test_a_superuser_is_not_changed_here(web: Client) -> None:
@@ -136,7 +131,7 @@ def test_switching_off_and_on(web: Client) -> None:
     assert "can sign in again" in act(web, bea, "switch-on")
     assert fresh(bea).is_active
     assert not is_in(hers)
-    assert actions() == ["person.switched_off", "person.switched_on"]
+    assert recorded() == ["person.switched_off", "person.switched_on"]
 
 
 def test_signing_somebody_out(web: Client) -> None:
@@ -162,7 +157,7 @@ def test_a_lost_second_factor_is_reset(web: Client) -> None:
     assert "has no second factor any more" in act(web, bea, "reset-second-factor")
     assert not Authenticator.objects.exists()
     assert not is_in(hers)
-    assert actions() == ["person.second_factor_reset"]
+    assert recorded() == ["person.second_factor_reset"]
 
 
 def test_nobody_resets_their_own_second_factor_here(web: Client, root: User) -> None:

@@ -15,7 +15,7 @@ from console.audit.entry import AuditEntry
 from console.models import User
 from console.people import invitations
 from console.people.invitations import _Tokens
-from tests.console.accounts.browser import is_in
+from tests.console.accounts.browser import is_in, recorded
 from tests.deployments.pages import world
 
 pytestmark = pytest.mark.django_db
@@ -49,7 +49,7 @@ def test_somebody_is_invited_joins_and_signs_in(web: Client) -> None:
     assert is_in(client)
     olga = User.objects.get(email="olga@example.com")
     assert (olga.name, role_of(olga)) == ("Olga Osten", "Operator")
-    assert list(AuditEntry.objects.order_by("number").values_list("action", flat=True)) == [
+    assert recorded() == [
         "person.invited",
         "person.joined",
     ]

@@ -13,8 +13,9 @@ from django.test import Client
 from pytest_django import Settings
 
 from console.access import Role
+from console.audit.entry import AuditEntry
 from console.models import User
-from tests.console.accounts.browser import is_in, sign_in
+from tests.console.accounts.browser import is_in, recorded, sign_in
 from tests.console.accounts.provider import Provider
 from tests.deployments.pages import world
 
@@ -166,6 +167,26 @@ def test_removing_the_app_takes_its_recovery_codes_along(ada: User) -> None:
     client = Client()
     client.post("/sign-in/", {"login": ada.email, "password": PASSWORD})
     assert is_in(client)
+
+
+def test_what_one_changes_of_ones_own_protection_is_in_the_audit(ada: User) -> None:
+    web = world.signed_in(ada)
+    secret = couple(web)
+    codes = codes_of(web, CODES + "make/")
+    web.post(APP + "remove/")
+    web.post(
+        "/accounts/password/change/",
+        {"oldpassword": PASSWORD, "password1": "quite another one", "password2": "quite another one"},
+    )
+    assert recorded() == [
+        "person.second_factor_added",
+        "person.recovery_codes_made",
+        "person.second_factor_removed",
+        "person.password_changed",
+    ]
+    entries = AuditEntry.objects.filter(actor=ada.email, object_name=ada.email)
+    kept = str(list(entries.values()))
+    assert not any(text in kept for text in (secret, codes[0], "quite another one"))
 
 
 def test_a_wrong_code_couples_nothing(ada: User) -> None:

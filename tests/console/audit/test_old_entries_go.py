@@ -89,10 +89,10 @@ def test_what_was_pruned_and_is_there_again_is_found(first: int) -> None:
     assert "no place in the chain" in found.reason
 
 
-@pytest.mark.parametrize(("days", "ids"), [(29, ["slipway.E030"]), (30, []), (0, []), (-1, ["slipway.E030"])])
+@pytest.mark.parametrize(("days", "ids"), [(29, ["slipway.E020"]), (30, []), (0, []), (-1, ["slipway.E020"])])
 def test_a_retention_that_is_too_short_is_reported(settings: Settings, days: int, ids: list[str]) -> None:
     settings.AUDIT_RETENTION_DAYS = days
-    assert [each.id for each in run_checks() if each.id == "slipway.E030"] == ids
+    assert [each.id for each in run_checks() if each.id == "slipway.E020"] == ids
 
 
 def test_the_worker_does_both(first: int) -> None:

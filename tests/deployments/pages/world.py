@@ -51,6 +51,7 @@ def signed_in(user: User) -> Client:
 def confirm(client: Client, user: User, at: float | None = None) -> None:
     """Notes in the session when its person proved who they are: now, or at a moment of the clock."""
     session = client.session
+    session["session_started_at"] = session["session_seen_at"] = time.time()
     session["account_authentication_methods"] = [{"method": "password", "at": at or time.time()}]
     session["account_authentication_methods_user"] = str(user.pk)
     session.save()
