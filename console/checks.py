@@ -38,4 +38,9 @@ def settings_are_usable(**_: Any) -> list[CheckMessage]:
     if settings.AUDIT_RETENTION_DAYS != 0 and settings.AUDIT_RETENTION_DAYS < SHORTEST_DAYS:
         hint = f"Set {SHORTEST_DAYS} days or more, or 0 to keep them for ever."
         found.append(Error("AUDIT_RETENTION_DAYS is too short.", hint=hint, id="slipway.E020"))
+    if not settings.GATEWAY_INTERNAL_URL.startswith(("https://", "http://")):
+        hint = "Leave it empty where the console reaches the gateway at GATEWAY_URL."
+        found.append(
+            Error("GATEWAY_INTERNAL_URL must start with https:// or http://.", hint=hint, id="slipway.E006")
+        )
     return found

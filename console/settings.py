@@ -26,6 +26,7 @@ FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 ENVIRONMENT_NAME = env.str("ENVIRONMENT_NAME", default="")
 GATEWAY_URL = env.str("GATEWAY_URL", default="http://localhost:8001")
+GATEWAY_INTERNAL_URL = env.str("GATEWAY_INTERNAL_URL", default="") or GATEWAY_URL
 SANDBOX_KUBECONFIG = env.str("SLIPWAY_SANDBOX_KUBECONFIG", default="")
 
 INSTALLED_APPS = [
