@@ -25,6 +25,8 @@ urlpatterns = [
     path("", include("deployments.urls")),
     # what is used
     path("", include("metering.urls")),
+    # what tenants see
+    path("", include("console.portal.urls")),
 ]
 
 handler400 = "console.errors.bad_request"

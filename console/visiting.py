@@ -11,11 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from console.access import Permission, can
@@ -29,6 +30,7 @@ LONGEST_LOOK = timedelta(hours=1)
 _CHOSEN, _LOOK = "portal_organization", "portal_look"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _NOT_ASKED = object()
+_Response = TypeVar("_Response", bound=HttpResponseBase)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +72,12 @@ def end_look(request: HttpRequest) -> Organization | None:
     return Organization.objects.filter(pk=look["organization"]).first() if look else None
 
 
-def in_portal(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def in_portal(view: Callable[..., _Response]) -> Callable[..., _Response]:
     """A page of the portal. Who belongs to no organisation finds none (404); who only looks changes nothing (403)."""
 
     @login_required
     @wraps(view)
-    def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> _Response:
         visit = visit_of(request)
         if visit is None:
             raise Http404

@@ -30,10 +30,14 @@ class State:
 SERVING = State("Serving", Tone.GOOD)
 LESS = State("Slow", Tone.WARN, sentence="It serves with less capacity than usual, and may be slower.")
 LATE = State("Slow", Tone.WARN, sentence="Answers have begun later than they should in the last 24 hours.")
-STARTING = State("Starting", Tone.BUSY, sentence="It is being started. Until it serves, calls are answered with 503.")
+STARTING = State(
+    "Starting", Tone.BUSY, sentence="It is being started. Until it serves, calls are answered with 503."
+)
 AWAY = State("Unavailable", Tone.BAD, sentence="It does not answer at present. Calls are answered with 503.")
 OFF = State("Switched off", Tone.IDLE, "circle-stop", "The people who run the platform have switched it off.")
-NOT_KNOWN = State("Not known", Tone.WARN, sentence="How it stands is not known at this moment. Calls may work.")
+NOT_KNOWN = State(
+    "Not known", Tone.WARN, sentence="How it stands is not known at this moment. Calls may work."
+)
 
 
 def states_for(organization: Organization, now: datetime) -> list[tuple[Deployment, State]]:

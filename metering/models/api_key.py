@@ -56,7 +56,7 @@ class ApiKey(models.Model):
         PROGRAM = "program", "API key"
         """Made by a person, for their programs."""
         PLAYGROUND = "playground", "Playground"
-        """Made by the portal for itself: one row for each person and organisation, whose secret is made anew every hour."""
+        """Made by the portal for itself: one row for each person and organisation, with a new secret every hour."""
 
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.PROGRAM)
     organization = models.ForeignKey(Organization, models.PROTECT, related_name="api_keys")
@@ -80,7 +80,7 @@ class ApiKey(models.Model):
     replaces = models.OneToOneField("self", models.PROTECT, null=True, blank=True, related_name="replaced_by")
     """The key that this one was made for by rotation; that one expires after the overlap."""
     secret = EncryptedTextField(blank=True, default="")
-    """Of the playground's key alone: the portal calls with it, and no browser ever has it. All others are shown once."""
+    """Of the playground's key alone: the portal calls with it, and no browser ever has it."""
     last_used_at = models.DateTimeField(null=True, blank=True)
     """Start of the newest request in the ledger; written by the ledger alone."""
 
@@ -96,7 +96,8 @@ class ApiKey(models.Model):
                 name="one_playground_key_each",
             ),
             models.CheckConstraint(
-                condition=models.Q(kind="playground") | models.Q(secret=""), name="only_the_playground_keeps_a_secret"
+                condition=models.Q(kind="playground") | models.Q(secret=""),
+                name="only_the_playground_keeps_a_secret",
             ),
         ]
 

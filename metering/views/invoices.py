@@ -69,7 +69,9 @@ def one(request: Request, word: str, slug: str) -> HttpResponse:
     """`?format=csv` or `json` is the same as a file."""
     organization = get_object_or_404(Organization, slug=slug)
     asked = month_asked(word)
-    return of_organization(request, asked, organization, "metering/invoice.html", frame_of(asked, "usage_invoice", [slug]))
+    return of_organization(
+        request, asked, organization, "metering/invoice.html", frame_of(asked, "usage_invoice", [slug])
+    )
 
 
 def of_organization(
