@@ -6,8 +6,8 @@ from django.utils import timezone
 
 from console.access import Role
 from deployments.facts import ClusterFacts, GpuNode
-from deployments.models import Cluster, Deployment, Observation
-from deployments.vocabulary import DesiredState, Phase, Sharing
+from deployments.models import Cluster
+from deployments.vocabulary import Phase
 from tests.deployments.pages import world
 
 pytestmark = pytest.mark.django_db

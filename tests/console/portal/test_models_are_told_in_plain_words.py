@@ -50,12 +50,19 @@ def test_they_see_what_is_shared_with_them_and_no_more(bea: Client) -> None:
         assert bea.get(f"/portal/models/{name}/").status_code == (200 if is_there else 404)
 
 
-@pytest.mark.parametrize("address", ["/portal/", "/portal/models/chat/", "/portal/playground/", "/portal/usage/"])
+@pytest.mark.parametrize(
+    "address", ["/portal/", "/portal/models/chat/", "/portal/playground/", "/portal/usage/"]
+)
 def test_clusters_nodes_engines_and_other_organisations_are_not_named(bea: Client, address: str) -> None:
     world.organization("globex")
     sentence = "Node gpu-7 of fra-1 has no free GPU."
     world.deployment(
-        "chat", Phase.FAILED, sharing=world.shared(Sharing.ALL), ready=0, sentence=sentence, remedy="Add a node."
+        "chat",
+        Phase.FAILED,
+        sharing=world.shared(Sharing.ALL),
+        ready=0,
+        sentence=sentence,
+        remedy="Add a node.",
     )
     page = text(bea, address)
     for word in ("fra-1", "gpu-7", "Globex", "vllm", "vLLM", "Add a node", "/deployments/", "/clusters/"):

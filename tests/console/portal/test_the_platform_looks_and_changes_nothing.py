@@ -38,7 +38,13 @@ def actions() -> list[tuple[str, str, str]]:
 def test_they_see_what_the_owner_sees_marked_as_a_look(admin: Client) -> None:
     answer = admin.post(LOOK, follow=True)
     assert answer.redirect_chain[-1][0] == "/portal/"
-    for address in ("/portal/", "/portal/models/chat/", "/portal/keys/", "/portal/usage/", "/portal/bill/2026-11/"):
+    for address in (
+        "/portal/",
+        "/portal/models/chat/",
+        "/portal/keys/",
+        "/portal/usage/",
+        "/portal/bill/2026-11/",
+    ):
         page = admin.get(address)
         assert page.status_code == 200, address
         assert MARK in page.content.decode(), address

@@ -1,4 +1,4 @@
-"""What remains this minute: as the limiter itself counts, without reserving anything, and unknown where it is not known."""
+"""What remains this minute: as the limiter itself counts, with nothing reserved, and unknown where it is not known."""
 
 from __future__ import annotations
 
@@ -85,14 +85,26 @@ def chat(db: None) -> Deployment:
     return world.deployment("chat", sharing=world.shared(Sharing.ALL), rate_limits=LIMITS)
 
 
-def test_a_page_says_what_is_left_for_whom_and_marks_the_tightest(known: redis.Redis, chat: Deployment) -> None:
+def test_a_page_says_what_is_left_for_whom_and_marks_the_tightest(
+    known: redis.Redis, chat: Deployment
+) -> None:
     bea = world.tenant("bea@acme.example", "acme")
     key, _ = issuing.issue(user=bea, organization=bea.organizations.get(), name="Nightly", by=bea)
     use(known, Bucket(bucket_key(chat.pk, LimitScope.USER, bea.pk), LimitScope.USER, 120, 1_000), tokens=900)
-    use(known, Bucket(bucket_key(chat.pk, LimitScope.API_KEY, key.pk), LimitScope.API_KEY, None, 20_000), tokens=5)
+    use(
+        known,
+        Bucket(bucket_key(chat.pk, LimitScope.API_KEY, key.pk), LimitScope.API_KEY, None, 20_000),
+        tokens=5,
+    )
     client = world.signed_in(bea)
     for page in (page_of(client), client.get("/portal/models/chat/").content.decode()):
-        for words in ("900 of 1,000", "100 left this minute", "0 of 200,000", "Key Nightly, tokens", "5 of 20,000"):
+        for words in (
+            "900 of 1,000",
+            "100 left this minute",
+            "0 of 200,000",
+            "Key Nightly, tokens",
+            "5 of 20,000",
+        ):
             assert words in page
         assert page.count('class="meter" data-tone="warn"') == 1
 

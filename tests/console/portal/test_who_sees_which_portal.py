@@ -54,7 +54,10 @@ def test_who_belongs_to_both_can_go_to_both() -> None:
     assert found(client) == MEMBERS
     assert 'href="/portal/"' in client.get("/models/").content.decode()
     assert 'href="/"' in client.get("/portal/").content.decode()
-    assert 'href="/portal/"' not in world.signed_in(world.person("op@example.com")).get("/models/").content.decode()
+    assert (
+        'href="/portal/"'
+        not in world.signed_in(world.person("op@example.com")).get("/models/").content.decode()
+    )
 
 
 def test_every_page_of_the_portal_has_its_bar_and_no_sidebar() -> None:
