@@ -6,8 +6,19 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from console.audit.entry import AuditEntry, AuditHead
+from console.notices.rows import Delivery, Notice, Subscription
 
-__all__ = ["AuditEntry", "AuditHead", "Membership", "Organization", "User", "UserManager"]
+__all__ = [
+    "AuditEntry",
+    "AuditHead",
+    "Delivery",
+    "Membership",
+    "Notice",
+    "Organization",
+    "Subscription",
+    "User",
+    "UserManager",
+]
 
 
 class UserManager(BaseUserManager["User"]):
