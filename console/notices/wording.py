@@ -54,14 +54,10 @@ def how_often(notice: Told) -> str:
 
 def mail(notice: Told, console: str, name: str) -> str:
     """The body of a mail. `console`: base address; `name`: of the subscription that asked for it."""
-    parts = [
-        how_often(notice),
-        notice.sentence,
-        notice.remedy,
-        console.rstrip("/") + notice.path,
-        f"{notice.at.astimezone(UTC):%-d %b %Y %H:%M:%S} UTC. You get this because of “{one_line(name, 100)}” under "
-        f"{console.rstrip('/')}/notifications/.",
-    ]
+    base = console.rstrip("/")
+    reason = f"You get this because of “{one_line(name, 100)}” under {base}/notifications/."
+    at = f"{notice.at.astimezone(UTC):%-d %b %Y %H:%M:%S} UTC."
+    parts = (how_often(notice), notice.sentence, notice.remedy, base + notice.path, f"{at} {reason}")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
