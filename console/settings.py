@@ -291,6 +291,12 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 3600},
     },
     "deliver-due": {"task": "console.tasks.deliver_due", "schedule": 5.0, "options": {"expires": 5}},
+    "tell-of-limits": {"task": "metering.tasks.tell_of_limits", "schedule": 15.0, "options": {"expires": 15}},
+    "tell-of-budgets": {
+        "task": "metering.tasks.tell_of_budgets",
+        "schedule": crontab(minute="*/3"),
+        "options": {"expires": 180},
+    },
     "forget-old-notices": {
         "task": "console.tasks.forget_old_notices",
         "schedule": crontab(minute="40", hour="3"),
