@@ -25,6 +25,8 @@ urlpatterns = [
     path("", include("deployments.urls")),
     # what is used
     path("", include("metering.urls")),
+    # who is told of it
+    path("notifications/", include("console.notifications.urls")),
 ]
 
 handler400 = "console.errors.bad_request"

@@ -68,7 +68,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("name", models.CharField(max_length=100)),
+                ("name", models.CharField(max_length=100, unique=True)),
                 (
                     "channel",
                     models.CharField(choices=[("email", "E-mail"), ("webhook", "Webhook")], max_length=8),

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import F
 from django.utils import timezone
 
 from console.encryption import UnreadableSecret
@@ -146,13 +145,6 @@ def _note_failure(attempt: Attempt, error: Failed, now: datetime) -> None:
     )
     Subscription.objects.filter(pk=delivery.subscription_id, failing_since__isnull=True).update(
         failing_since=now
-    )
-
-
-def again(delivery: Delivery, now: datetime) -> None:
-    """By hand: at once, and for another day."""
-    Delivery.objects.filter(pk=delivery.pk).update(
-        state=DeliveryState.WAITING, due_at=now, since=now, attempts=F("attempts"), error=""
     )
 
 

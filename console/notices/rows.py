@@ -16,7 +16,7 @@ from console.notices.kinds import Channel, DeliveryState, Kind
 class Subscription(models.Model):
     """Somebody who wants to be told, by one channel."""
 
-    name = models.CharField(max_length=100)
+    name = models.CharField(max_length=100, unique=True)
     channel = models.CharField(max_length=8, choices=[(each.value, each.label) for each in Channel])
     is_on = models.BooleanField(default=True)
     kinds = models.JSONField(default=list)

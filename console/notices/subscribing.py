@@ -83,6 +83,18 @@ def send_test(subscription: Subscription, by: User) -> Delivery:
         return Delivery.objects.create(notice=notice, subscription=subscription, due_at=now, since=now)
 
 
+def deliver_again(delivery: Delivery) -> None:
+    """At once, and for another day, with the same id."""
+    now = timezone.now()
+    with transaction.atomic():
+        Delivery.objects.filter(pk=delivery.pk).update(
+            state=DeliveryState.WAITING, due_at=now, since=now, attempts=0, error=""
+        )
+        record(
+            "subscription.delivered_again", delivery.subscription, after={"notice": str(delivery.notice_id)}
+        )
+
+
 def _drop_waiting(subscription: Subscription) -> None:
     """What waits would be old news when it is switched on again."""
     subscription.deliveries.filter(state=DeliveryState.WAITING).update(

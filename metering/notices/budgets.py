@@ -34,6 +34,20 @@ class Standing(NamedTuple):
         """The highest one that is reached."""
         return next((kind for kind, part in STEPS if self.used >= self.budget.amount * part), None)
 
+    @property
+    def shown(self) -> Decimal:
+        """What is used, to the currency's smallest unit."""
+        return line(self.used, self.budget.currency)
+
+    @property
+    def tone(self) -> str:
+        return {Kind.BUDGET_100: "bad", Kind.BUDGET_80: "warn"}.get(self.step or Kind.TEST, "good")
+
+    @property
+    def word(self) -> str:
+        """Empty while less than 80 % is used."""
+        return {Kind.BUDGET_100: "Used up", Kind.BUDGET_80: "80 % used"}.get(self.step or Kind.TEST, "")
+
 
 def month_of(now: datetime) -> datetime:
     """Its beginning, in UTC."""
@@ -70,7 +84,7 @@ def _announcement(standing: Standing, now: datetime) -> Announcement:
     budget, kind = standing.budget, standing.step
     assert kind is not None
     organization, month = budget.organization, f"{month_of(now):%Y-%m}"
-    used = money(line(standing.used, budget.currency), budget.currency)
+    used = money(standing.shown, budget.currency)
     part = "all" if kind is Kind.BUDGET_100 else "80 % or more"
     return Announcement(
         kind=kind,

@@ -99,6 +99,7 @@ def _told(now: datetime) -> dict[tuple[int, str], tuple[datetime, bool]]:
     )
     found: dict[tuple[int, str], tuple[datetime, bool]] = {}
     for pk, measure, hour, kind in rows.values_list("deployment_id", "measure", "hour", "kind"):
+        assert pk is not None, "latency is that of a deployment"
         found[pk, measure] = datetime.fromisoformat(hour), kind == Kind.LATENCY_ABOVE
     return found
 

@@ -21,7 +21,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
-from console.notices import delivering, posting
+from console.notices import delivering, posting, subscribing
 from console.notices.announcing import announce
 from console.notices.kinds import DeliveryState
 from console.notices.rows import Delivery, Notice, Subscription
@@ -144,7 +144,7 @@ def test_after_a_day_it_is_given_up_and_said(receiver: FaultyServer) -> None:
     assert delivery.state == DeliveryState.GIVEN_UP
     assert "Given up after a day" in delivery.error
     receiver.script[:] = [says(200)]
-    delivering.again(delivery, timezone.now())
+    subscribing.deliver_again(delivery)
     assert try_now(delivery).state == DeliveryState.DELIVERED
 
 
