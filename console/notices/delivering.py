@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 CLAIM_FOR = timedelta(minutes=1)
 """Longer than any attempt takes."""
 MOST_PER_TICK, MOST_PER_SUBSCRIPTION = 40, 10
+MOST_ATTEMPTS = 200
+"""More than a day has room for, unless each attempt kills its worker."""
 NOTICES_KEPT = timedelta(days=90)
 
 
@@ -57,6 +59,8 @@ def deliver(delivery_id: int) -> bool:
         return False
     delivery = attempt.delivery
     try:
+        if attempt.number > MOST_ATTEMPTS:
+            raise Failed("No attempt came to an end.")
         _send(delivery.notice, delivery.subscription)
     except Failed as error:
         _note_failure(attempt, error, timezone.now())
@@ -93,8 +97,16 @@ def _send(notice: Notice, subscription: Subscription) -> None:
             mailing.send(notice, subscription)
     except (AddressRefused, posting.Unsent, mailing.Unsent) as error:
         raise Failed(str(error)) from error
+    except Failed:
+        raise
     except UnreadableSecret as error:
         raise Failed("The secret cannot be opened any more. Make a new one.") from error
+    except Exception as error:
+        # Otherwise the row would come back every minute, for ever.
+        logger.exception("notice %s to %s", notice.pk, subscription.pk)
+        raise Failed(
+            f"It cannot be sent because of a mistake in Slipway ({type(error).__name__})."
+        ) from error
 
 
 def _post(notice: Notice, subscription: Subscription) -> None:
@@ -134,8 +146,8 @@ def _note_failure(attempt: Attempt, error: Failed, now: datetime) -> None:
     delivery = attempt.delivery
     # Not security: it only keeps those that failed together from coming back together.
     again = now + backoff.wait(attempt.number, random.Random(), error.retry_after)  # noqa: S311
-    is_over = backoff.is_over(delivery.since, again)
-    sentence = f"{error} Given up after a day." if is_over else str(error)
+    is_over = backoff.is_over(delivery.since, again) or attempt.number > MOST_ATTEMPTS
+    sentence = f"{error} Given up." if is_over else str(error)
     logger.warning("notice %s to %s: %s", delivery.notice_id, delivery.subscription_id, sentence)
     Delivery.objects.filter(pk=delivery.pk, state=DeliveryState.WAITING, attempts=attempt.number).update(
         state=DeliveryState.GIVEN_UP if is_over else DeliveryState.WAITING,

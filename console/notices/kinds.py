@@ -11,38 +11,39 @@ class Kind(StrEnum):
 
     label: str
     meaning: str
+    """The rest of a sentence, after the label and a colon."""
 
     DEPLOYMENT_FAILED = (
         "deployment.failed",
         "Deployment failed",
-        "A rollout failed or a model stopped serving",
+        "a rollout failed or a model stopped serving",
     )
-    DEPLOYMENT_RECOVERED = "deployment.recovered", "Deployment recovered", "It serves again"
+    DEPLOYMENT_RECOVERED = "deployment.recovered", "Deployment recovered", "it serves again"
     LATENCY_ABOVE = (
         "latency.above_target",
         "Latency above target",
         "TTFT or ITL was above its target for an hour",
     )
-    LATENCY_BACK = "latency.back_on_target", "Latency back on target", "The first hour below it again"
+    LATENCY_BACK = "latency.back_on_target", "Latency back on target", "the first hour below it again"
     LIMIT_80 = (
         "organization.limit_80",
         "80 % of a rate limit used",
-        "An organisation comes near a rate limit of a deployment",
+        "an organisation comes near a rate limit of a deployment",
     )
     LIMIT_100 = (
         "organization.limit_100",
         "Rate limit reached",
-        "An organisation used all of a rate limit; more is refused",
+        "an organisation used all of a rate limit; more is refused",
     )
     BUDGET_80 = (
         "organization.budget_80",
         "80 % of a budget used",
-        "An organisation used four fifths of its month’s budget",
+        "an organisation used four fifths of its month’s budget",
     )
     BUDGET_100 = (
         "organization.budget_100",
         "Budget used up",
-        "An organisation used its month’s budget; nothing is stopped",
+        "an organisation used its month’s budget; nothing is stopped",
     )
     TEST = "slipway.test", "Test", "Sent by hand"
 

@@ -23,6 +23,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from console.notices.addresses import AddressRefused, Network, judge, judge_ip
 
 CONNECT_SECONDS, READ_SECONDS, ALL_SECONDS = 5.0, 10.0, 20.0
+MOST_TRIED = 3
+"""Addresses of a name that are connected to, one after the other; judged are all of them."""
 MOST_ANSWER = 64 * 1024
 """Bytes of an answer that are read; nothing of it is shown."""
 
@@ -95,7 +97,7 @@ class _Judged:
         for address in addresses:
             judge_ip(address, self.allowed, is_plain=self.is_plain)
         failure: OSError = OSError("it has no address")
-        for address in addresses:
+        for address in addresses[:MOST_TRIED]:
             try:
                 return socket.create_connection((address, port), timeout)
             except OSError as error:

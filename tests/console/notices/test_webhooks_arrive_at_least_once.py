@@ -142,10 +142,28 @@ def test_after_a_day_it_is_given_up_and_said(receiver: FaultyServer) -> None:
     Delivery.objects.update(since=timezone.now() - timedelta(hours=24), attempts=30)
     delivery = try_now(delivery)
     assert delivery.state == DeliveryState.GIVEN_UP
-    assert "Given up after a day" in delivery.error
+    assert "Given up." in delivery.error
     receiver.script[:] = [says(200)]
     subscribing.deliver_again(delivery)
     assert try_now(delivery).state == DeliveryState.DELIVERED
+
+
+def test_a_mistake_of_ours_is_said_and_ends_too(
+    receiver: FaultyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(delivering.wording, "payload", fail)
+    delivery = try_now(one(receiver.url))
+    assert (delivery.state, delivery.attempts) == (DeliveryState.WAITING, 1)
+    assert "because of a mistake in Slipway (ZeroDivisionError)" in delivery.error
+    Delivery.objects.update(attempts=delivering.MOST_ATTEMPTS)
+    delivery = try_now(delivery)
+    assert (delivery.state, delivery.error) == (
+        DeliveryState.GIVEN_UP,
+        "No attempt came to an end. Given up.",
+    )
 
 
 def test_an_answer_without_end_is_read_within_bounds(receiver: FaultyServer) -> None:
