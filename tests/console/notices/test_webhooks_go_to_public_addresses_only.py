@@ -121,7 +121,7 @@ def test_an_inner_network_is_reached_only_when_it_is_allowed(settings: Settings)
         with pytest.raises(AddressRefused):
             posting.post(server.url, b"{}", {})
         settings.WEBHOOK_NETWORKS = ["10.0.0.0/8"]
-        with pytest.raises(AddressRefused, match="no allowed network"):
+        with pytest.raises(AddressRefused, match="WEBHOOK_NETWORKS"):
             posting.post(server.url, b"{}", {})
         assert not server.requests
         settings.WEBHOOK_NETWORKS = ["127.0.0.0/8"]
