@@ -7,9 +7,21 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from console.audit.entry import AuditEntry, AuditHead
+from console.notices.rows import Delivery, Notice, Subscription
 from console.organizations.invitation import Invitation
 
-__all__ = ["AuditEntry", "AuditHead", "Invitation", "Membership", "Organization", "User", "UserManager"]
+__all__ = [
+    "AuditEntry",
+    "AuditHead",
+    "Delivery",
+    "Invitation",
+    "Membership",
+    "Notice",
+    "Organization",
+    "Subscription",
+    "User",
+    "UserManager",
+]
 
 
 class UserManager(BaseUserManager["User"]):

@@ -25,6 +25,8 @@ urlpatterns = [
     # who the tenants are, and what they see
     path("", include("console.organizations.urls")),
     path("", include("console.portal.urls")),
+    # who is told of it
+    path("notifications/", include("console.notifications.urls")),
 ]
 
 handler400 = "console.errors.bad_request"

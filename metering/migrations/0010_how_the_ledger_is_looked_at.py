@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("metering", "0007_gpu_costs_and_fleet"),
+        ("metering", "0009_notices"),
     ]
 
     operations = [

@@ -1,6 +1,7 @@
 """The tables of metering: API keys, limits beyond those of the spec, and the ledger. Facts that call nobody."""
 
 from metering.models.api_key import ApiKey
+from metering.models.budget import Budget
 from metering.models.engine_counter import EngineCounter
 from metering.models.engine_metrics import EngineHour, EngineMinute
 from metering.models.gpu import FleetFigure, FleetRound, GpuClock, GpuHour, GpuRate
@@ -10,6 +11,7 @@ from metering.models.usage import GatewayTally, LedgerEntry, UsageEvent, UsageHo
 
 __all__ = [
     "ApiKey",
+    "Budget",
     "EngineCounter",
     "EngineHour",
     "EngineMinute",

@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from console.access import Role
+from console.models import Subscription
 from deployments.models import Draft
 from metering.models import ApiKey
 from tests.deployments.pages import world
@@ -19,6 +20,7 @@ from tests.deployments.pages import world
 pytestmark = pytest.mark.django_db
 DRAFT = uuid.UUID(int=7)
 KEY = 7
+SUBSCRIPTION = 7
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,17 @@ ROWS = {
     "audit": Row(403, 405),
     "audit_entry": Row(403, 405, (1,)),
     "audit_export": Row(403, 405, ("csv",)),
+    # notifications, and the budgets that they tell of
+    "notification_list": Row(403, 405),
+    "notification_create": changing("webhook"),
+    "notification_detail": Row(403, 405, (SUBSCRIPTION,)),
+    "notification_edit": changing(SUBSCRIPTION),
+    "notification_test": Row(405, 403, (SUBSCRIPTION,), tenant=405),
+    "notification_secret": changing(SUBSCRIPTION),
+    "notification_delete": changing(SUBSCRIPTION),
+    "notification_again": Row(405, 403, (1,), tenant=405),
+    "budget_list": Row(403, 405),
+    "organization_budget": changing("globex"),
     # API keys; a platform's people without an organisation have no portal
     "key_list": reading(),
     "key_create": changing(),
@@ -210,6 +223,7 @@ def world_of_rows(db: None, valkey: Any) -> None:
     world.deployment("chat")
     ada = world.person("ada@example.com")
     Draft.objects.create(pk=DRAFT, author=ada, model=world.model())
+    Subscription.objects.create(pk=SUBSCRIPTION, name="On-call", channel="webhook")
     gil = world.tenant("gil@globex.example", "globex")
     world.organization("acme")
     ApiKey.objects.create(
