@@ -129,14 +129,14 @@ def test_a_page_tells_of_models_limits_and_money(web: Client) -> None:
     acme = world.tenant("bob@acme.example", "acme").organizations.get()
     chat = world.deployment("chat", sharing=world.shared(Sharing.SELECTED, "acme"))
     world.deployment("open", sharing=world.shared(Sharing.ALL))
-    world.deployment("hidden")
+    world.deployment("nobodys")
     set_exception(chat, acme, {LimitScope.USER: Amounts(5, None)})
     used(acme, 3)
     used(acme, 2, "2.005", "EUR")
     page = web.get("/organizations/acme/").content.decode()
     for text in ("chat", "open", "$1.24", "€2.01"):
         assert text in page
-    assert "hidden" not in page
+    assert "nobodys" not in page
     limits = web.get("/organizations/acme/limits/").content.decode()
     assert "5 requests" in limits
     assert limits.count('class="tag">Own') == 1
