@@ -14,9 +14,10 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AnonymousUser, Group
 from django.contrib.auth.models import Permission as DjangoPermission
 from django.core.exceptions import PermissionDenied
+from django.db.models import Exists
 from django.http import Http404, HttpRequest, HttpResponse
 
-from console.models import User
+from console.models import Membership, User
 
 
 class Permission(StrEnum):
@@ -63,6 +64,8 @@ class Grants:
 
     permissions: frozenset[str]
     groups: frozenset[str]
+    belongs: bool
+    """To an organisation; of people without any group it is not asked for, and False."""
 
 
 def can(user: Person, permission: Permission) -> bool:
@@ -83,16 +86,21 @@ def role_of(user: User) -> str:
     return next((role.value.capitalize() for role in Role if role in _grants(user).groups), "")
 
 
+def has_both(user: User) -> bool:
+    """Whether somebody of the platform also belongs to an organisation, and so has a portal."""
+    return not isinstance(user, AnonymousUser) and sees_platform(user) and _grants(user).belongs
+
+
 def _grants(user: User) -> Grants:
     held: Grants | None = getattr(user, "_console_grants", None)
     if held is None:
         rows = list(
-            Group.objects.filter(user=user).values_list(
-                "name", "permissions__codename", "permissions__content_type__app_label"
-            )
+            Group.objects.filter(user=user)
+            .annotate(belongs=Exists(Membership.objects.filter(user=user)))
+            .values_list("name", "permissions__codename", "permissions__content_type__app_label", "belongs")
         )
-        codes = frozenset(code for _, code, app in rows if app == "console")
-        held = Grants(codes, frozenset(name for name, _, _ in rows))
+        codes = frozenset(code for _, code, app, _ in rows if app == "console")
+        held = Grants(codes, frozenset(row[0] for row in rows), any(row[3] for row in rows))
         user._console_grants = held  # type: ignore[attr-defined]
     return held
 

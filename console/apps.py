@@ -1,4 +1,5 @@
 from django.apps import AppConfig, apps
+from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
 
 
@@ -14,3 +15,9 @@ class ConsoleConfig(AppConfig):
         sign_ins.connect()
         # Permissions are made after migrations, app by app. At auth's turn, which is after ours, ours are there.
         post_migrate.connect(sync_roles, sender=apps.get_app_config("auth"))
+
+
+class RecordsConfig(AdminConfig):
+    """Django admin with our own site."""
+
+    default_site = "console.operating.OperatorSite"

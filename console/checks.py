@@ -1,5 +1,6 @@
 """Mistakes in the settings, as Django system checks with stable ids."""
 
+import ipaddress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,6 +42,21 @@ def settings_are_usable(**_: Any) -> list[CheckMessage]:
     if settings.AUDIT_RETENTION_DAYS != 0 and settings.AUDIT_RETENTION_DAYS < SHORTEST_DAYS:
         hint = f"Set {SHORTEST_DAYS} days or more, or 0 to keep them for ever."
         found.append(Error("AUDIT_RETENTION_DAYS is too short.", hint=hint, id="slipway.E020"))
+    if not settings.GATEWAY_INTERNAL_URL.startswith(("https://", "http://")):
+        hint = "Leave it empty where the console reaches the gateway at GATEWAY_URL."
+        found.append(
+            Error("GATEWAY_INTERNAL_URL must start with https:// or http://.", hint=hint, id="slipway.E006")
+        )
+    if not settings.CONSOLE_URL.startswith(("https://", "http://")):
+        found.append(Error("CONSOLE_URL must start with https:// or http://.", id="slipway.E008"))
+    for text in settings.WEBHOOK_NETWORKS:
+        try:
+            ipaddress.ip_network(text.strip())
+        except ValueError:
+            hint = "Write it as 10.20.0.0/16."
+            found.append(
+                Error(f"{text!r} in WEBHOOK_NETWORKS is not a network.", hint=hint, id="slipway.E009")
+            )
     return found
 
 

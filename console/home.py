@@ -1,4 +1,4 @@
-"""The overview: for people of the platform what needs them, for tenants what they can use."""
+"""The overview: what needs the people of the platform. Tenants are led to their portal."""
 
 import hashlib
 from collections.abc import Iterable
@@ -8,13 +8,14 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.db.models import F
 from django.http import HttpResponse
+from django.shortcuts import redirect
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from console.access import sees_platform
 from console.http import Request, page
-from deployments import gpus, listing, tenancy
+from deployments import gpus, listing
 from deployments.facts import ClusterFacts
 from deployments.listing import Filters, Summary
 from deployments.models import CatalogModel, Cluster, Deployment, Endpoint, Transition
@@ -32,9 +33,9 @@ EVERY = 20
 @require_safe
 @login_required
 def overview(request: Request) -> HttpResponse:
-    now = timezone.now()
     if not sees_platform(request.user):
-        return _for_tenants(request, now)
+        return redirect("portal_models")
+    now = timezone.now()
     visible = Deployment.objects.visible_to(request.user)
     summary = listing.summarise(visible, Filters(), now)
     if not summary.total:
@@ -54,13 +55,6 @@ def overview(request: Request) -> HttpResponse:
     if request.htmx and request.headers.get("X-Seen") == context["version"]:
         return HttpResponse(status=204)
     return page(request, "console/overview.html", context, fragment="live")
-
-
-def _for_tenants(request: Request, now: datetime) -> HttpResponse:
-    """Who signs in without a role on the platform sees what their organisations may use, and nothing else."""
-    organizations = [m.organization for m in request.user.memberships.select_related("organization")]
-    context = {"organizations": organizations, "models": tenancy.shared_with(request.user, now)}
-    return page(request, "console/tenant.html", context)
 
 
 def _attention(request: Request, now: datetime) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django_htmx.middleware import HtmxDetails
 
 from console.models import User
+from console.visiting import Visit
 
 
 class Request(HttpRequest):
@@ -16,6 +17,8 @@ class Request(HttpRequest):
 
     user: User
     htmx: HtmxDetails
+    visit: Visit
+    """In the portal only: set by `console.visiting.in_portal`."""
 
 
 def page(

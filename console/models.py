@@ -7,8 +7,21 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from console.audit.entry import AuditEntry, AuditHead
+from console.notices.rows import Delivery, Notice, Subscription
+from console.organizations.invitation import Invitation
 
-__all__ = ["AuditEntry", "AuditHead", "Membership", "Organization", "User", "UserManager"]
+__all__ = [
+    "AuditEntry",
+    "AuditHead",
+    "Delivery",
+    "Invitation",
+    "Membership",
+    "Notice",
+    "Organization",
+    "Subscription",
+    "User",
+    "UserManager",
+]
 
 
 class UserManager(BaseUserManager["User"]):
@@ -83,6 +96,11 @@ class Organization(models.Model):
     name = models.CharField(max_length=150)
     created_at = models.DateTimeField(auto_now_add=True)
     members = models.ManyToManyField(User, through="Membership", related_name="organizations")
+    suspended_at = models.DateTimeField(null=True, blank=True)
+    """No gateway takes its keys from then on; null: it is active."""
+    suspended_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    suspension_reason = models.CharField(max_length=300, blank=True)
+    """Told to its members."""
 
     class Meta:
         ordering = ["name"]

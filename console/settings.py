@@ -26,10 +26,14 @@ FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 ENVIRONMENT_NAME = env.str("ENVIRONMENT_NAME", default="")
 GATEWAY_URL = env.str("GATEWAY_URL", default="http://localhost:8001")
+GATEWAY_INTERNAL_URL = env.str("GATEWAY_INTERNAL_URL", default="") or GATEWAY_URL
+CONSOLE_URL = env.str("CONSOLE_URL", default="http://localhost:8000")
+# Inner networks that webhooks may go to, such as 10.20.0.0/16.
+WEBHOOK_NETWORKS = env.list("WEBHOOK_NETWORKS", default=[])
 SANDBOX_KUBECONFIG = env.str("SLIPWAY_SANDBOX_KUBECONFIG", default="")
 
 INSTALLED_APPS = [
-    "console",
+    "console.apps.ConsoleConfig",
     "deployments",
     "metering",
     "allauth",
@@ -43,7 +47,7 @@ INSTALLED_APPS = [
     "lucide",
     "template_partials",
     "whitenoise.runserver_nostatic",
-    "django.contrib.admin",
+    "console.apps.RecordsConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",
@@ -249,6 +253,8 @@ USE_I18N = False
 USE_TZ = True
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
+# Without it, a mail server that says nothing would hold a worker for ever.
+EMAIL_TIMEOUT = 15
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="slipway@localhost")
 
 # Work in the background -------------------------------------------------------------------------------------------
@@ -322,6 +328,18 @@ CELERY_BEAT_SCHEDULE = {
         "task": "console.tasks.verify_audit",
         "schedule": crontab(hour="3", minute="17"),
         "options": {"expires": 3600},
+    },
+    "deliver-due": {"task": "console.tasks.deliver_due", "schedule": 5.0, "options": {"expires": 5}},
+    "tell-of-limits": {"task": "metering.tasks.tell_of_limits", "schedule": 15.0, "options": {"expires": 15}},
+    "tell-of-budgets": {
+        "task": "metering.tasks.tell_of_budgets",
+        "schedule": crontab(minute="*/3"),
+        "options": {"expires": 180},
+    },
+    "forget-old-notices": {
+        "task": "console.tasks.forget_old_notices",
+        "schedule": crontab(minute="40", hour="3"),
+        "options": {"expires": 3000},
     },
     "observe-due": {"task": "deployments.tasks.observe_due", "schedule": 2.0, "options": {"expires": 2}},
 }

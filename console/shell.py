@@ -1,4 +1,7 @@
-"""What the frame around every page shows: who is signed in, and how many deployments there are."""
+"""What the frame around every page shows: who is signed in, where they can go, and how many deployments there are.
+
+Tenants have the portal's bar on every page; people of the platform have it below /portal/ and the sidebar elsewhere.
+"""
 
 from functools import partial
 from typing import Any
@@ -6,8 +9,9 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from console.access import Permission, can, role_of, sees_platform
+from console.access import Permission, can, has_both, role_of, sees_platform
 from console.models import User
+from console.visiting import visit_of
 from deployments.models import Deployment
 
 
@@ -23,7 +27,9 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             "initials": user.initials,
             "role": role_of(user) or "Tenant",
             "sees_platform": sees_platform(user),
-            "is_tenant": partial(user.memberships.exists),
+            "is_portal": request.path.startswith("/portal/") or not sees_platform(user),
+            "has_both": has_both(user),
+            "visit": partial(visit_of, request),
             "deployment_count": partial(_deployments, user),
         },
         "may": {permission.name.lower(): can(user, permission) for permission in Permission},

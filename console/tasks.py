@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from console import health, sessions
 from console.audit import acting_as_program, retention, verifying
+from console.notices import delivering
 
 
 @shared_task
@@ -29,3 +30,19 @@ def verify_audit() -> None:
 def prune_audit() -> None:
     with acting_as_program("daily pruning"):
         retention.prune(timezone.now())
+
+
+@shared_task(ignore_result=True)
+def deliver_due() -> None:
+    for delivery_id in delivering.due(timezone.now()):
+        deliver_one.apply_async((delivery_id,), expires=30, retry=False)
+
+
+@shared_task(ignore_result=True)
+def deliver_one(delivery_id: int) -> None:
+    delivering.deliver(delivery_id)
+
+
+@shared_task(ignore_result=True)
+def forget_old_notices() -> None:
+    delivering.forget_old(timezone.now())

@@ -4,9 +4,7 @@ from allauth.account import views as account
 from django.contrib import admin
 from django.urls import include, path
 
-from console import admin_entrance, health, home
-
-admin_entrance.guard(admin.site)
+from console import health, home
 
 urlpatterns = [
     path("", home.overview, name="home"),
@@ -24,6 +22,11 @@ urlpatterns = [
     path("", include("deployments.urls")),
     # what is used
     path("", include("metering.urls")),
+    # who the tenants are, and what they see
+    path("", include("console.organizations.urls")),
+    path("", include("console.portal.urls")),
+    # who is told of it
+    path("notifications/", include("console.notifications.urls")),
 ]
 
 handler400 = "console.errors.bad_request"

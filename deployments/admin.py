@@ -1,22 +1,30 @@
 """Django admin: clusters, endpoints and models as records, for those who mend them by hand.
 
 Adding and removing stays with the console's own pages, which check what they save. Secrets go in and never come out.
+Deployments are here to be found when a rollout is stuck, and to be looked at again.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db import models
+from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
+from console.access import Permission
 from console.audit import rows
+from console.operating import Records
 from deployments import audited, desired
 from deployments.clusters import prometheus
 from deployments.document.rules import Refused
-from deployments.models import CatalogModel, Cluster, Endpoint, Provider
+from deployments.models import CatalogModel, Cluster, Deployment, Endpoint, Price, Provider, Transition
+from deployments.standing import is_stale, standing_of, with_standing
+from deployments.vocabulary import DesiredState, Phase
 from deployments.write_only import READ_AT_START, KeyField, removal, store_key
 
 
@@ -55,9 +63,10 @@ class _ModelForm(_KeyForm):
         fields = ["name", "provider", "description"]
 
 
-class _Records(admin.ModelAdmin):
+class _Records(Records):
     """Records to look at and to mend, nothing to add and nothing to remove."""
 
+    changes = Permission.CATALOG
     ordering = ["name"]
     search_fields = ["name", "slug"]
     recorded: tuple[str, ...] = ()
@@ -70,15 +79,10 @@ class _Records(admin.ModelAdmin):
     def write(self, obj: Any) -> None:
         obj.save()
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return False
-
 
 @admin.register(Cluster)
 class ClusterAdmin(_Records):
+    changes = Permission.CLUSTERS
     recorded = audited.CLUSTER
     form = _ClusterForm
     list_display = ["name", "slug", "kind", "ngc_key_set_at", "prometheus_url", "checked_at"]
@@ -129,6 +133,7 @@ class CatalogModelAdmin(_Records):
 
 @admin.register(Endpoint)
 class EndpointAdmin(_Records):
+    changes = Permission.CLUSTERS
     recorded = audited.ENDPOINT
     list_display = ["name", "slug", "hostname", "cluster", "namespace", "pull_secret", "ready"]
     list_select_related = ["cluster"]
@@ -142,6 +147,138 @@ class EndpointAdmin(_Records):
 @admin.register(Provider)
 class ProviderAdmin(_Records):
     recorded = audited.PROVIDER
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     list_display = ["name", "slug", "website"]
     fields = ["name", "slug", "website"]
     readonly_fields = ["slug"]
+
+
+class _Stuck(admin.SimpleListFilter):
+    """Why nothing moves on."""
+
+    title, parameter_name = "stuck because", "stuck"
+    _WHERE = {
+        "refused": ("The cluster refuses it", lambda now: Q(refusal__isnull=False)),
+        "overdue": (
+            "No worker has looked for 5 minutes",
+            lambda now: Q(reconcile_due_at__lt=now - timedelta(minutes=5)),
+        ),
+        "unseen": ("What was seen is too old", is_stale),
+        "unapplied": (
+            "Its revision is not applied",
+            lambda now: Q(applied_revision__lt=F("current__number"), desired_state=DesiredState.RUNNING),
+        ),
+        "going": (
+            "Its deletion takes more than 10 minutes",
+            lambda now: Q(desired_state=DesiredState.DELETED, changed_at__lt=now - timedelta(minutes=10)),
+        ),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(word, label) for word, (label, _) in self._WHERE.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Deployment]) -> QuerySet[Deployment]:
+        where = self._WHERE.get(self.value() or "")
+        return queryset.filter(where[1](timezone.now())) if where else queryset
+
+
+@admin.register(Deployment)
+class DeploymentAdmin(Records):
+    changes = Permission.DEPLOY
+    list_display = [
+        "name",
+        "state",
+        "why",
+        "desired_state",
+        "applied_revision",
+        "attempts",
+        "reconcile_due_at",
+        "changed_at",
+    ]
+    list_filter = [_Stuck, "desired_state", "endpoint__cluster"]
+    search_fields = ["name", "model__slug"]
+    ordering = ["name"]
+    readonly_fields = [
+        *(
+            "name",
+            "model",
+            "endpoint",
+            "desired_state",
+            "sharing",
+            "state",
+            "why",
+            "created_at",
+            "created_by",
+        ),
+        *(
+            "changed_at",
+            "changed_by",
+            "restarted_at",
+            "drift_policy",
+            "drift",
+            "applied_revision",
+            "applied_at",
+        ),
+        *("reconcile_due_at", "claimed_until", "attempts", "refusal"),
+    ]
+    actions = ["look_again"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Deployment]:
+        visible = Deployment.objects.visible_to(request.user)
+        return with_standing(visible, timezone.now()).defer(
+            "current__secrets", "endpoint__cluster__kubeconfig"
+        )
+
+    @admin.display(description="State")
+    def state(self, deployment: Any) -> str:
+        return Phase(deployment.shown).label
+
+    @admin.display(description="Why")
+    def why(self, deployment: Deployment) -> str:
+        return standing_of(deployment, timezone.now()).sentence
+
+    @admin.action(description="Look again now, and forget refusals and waiting times", permissions=["change"])
+    def look_again(self, request: HttpRequest, chosen: QuerySet[Deployment]) -> None:
+        found = list(chosen)
+        for deployment in found:
+            desired.look_again(deployment)
+        self.message_user(request, f"{len(found)} deployments are looked at again now.", messages.SUCCESS)
+
+
+@admin.register(Transition)
+class TransitionAdmin(Records):
+    list_display = ["at", "deployment", "revision", "before", "after", "sentence"]
+    list_select_related = ["deployment"]
+    list_filter = ["after"]
+    search_fields = ["=deployment__name"]
+    readonly_fields = [
+        "at",
+        "deployment",
+        "revision",
+        "before",
+        "after",
+        "sentence",
+        "remedy",
+        "evidence",
+    ]
+
+
+@admin.register(Price)
+class PriceAdmin(Records):
+    """Prices are appended by a deployment's own pages; nobody changes one, which the database holds as well."""
+
+    looks = Permission.USAGE
+    list_display = [
+        "deployment",
+        "currency",
+        "input_per_million",
+        "output_per_million",
+        "cached_input_per_million",
+        "effective_from",
+    ]
+    list_select_related = ["deployment"]
+    search_fields = ["=deployment__name"]
+    readonly_fields = [
+        *("deployment", "currency", "input_per_million", "output_per_million", "cached_input_per_million"),
+        "effective_from",
+    ]

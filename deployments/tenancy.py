@@ -1,4 +1,4 @@
-"""What an organisation's people may know of the deployments that are shared with them: name, model, plain state."""
+"""What an organisation's people may know of the deployments that are shared with them: which, and their plain state."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
-from console.models import Organization, User
+from console.models import Organization
 from deployments.models import Deployment, Share
 from deployments.standing import Standing, standing_of, with_standing
 from deployments.vocabulary import DesiredState, Phase, Sharing, Tone
@@ -23,35 +23,27 @@ class State:
     label: str
     tone: Tone
     icon: str = ""
+    sentence: str = ""
+    """What it means for whoever calls it; empty where all is well."""
 
 
-@dataclass(frozen=True, slots=True)
-class SharedModel:
-    name: str
-    model: str
-    state: State
+SERVING = State("Serving", Tone.GOOD)
+LESS = State("Slow", Tone.WARN, sentence="It serves with less capacity than usual, and may be slower.")
+LATE = State("Slow", Tone.WARN, sentence="Answers have begun later than they should in the last 24 hours.")
+STARTING = State(
+    "Starting", Tone.BUSY, sentence="It is being started. Until it serves, calls are answered with 503."
+)
+AWAY = State("Unavailable", Tone.BAD, sentence="It does not answer at present. Calls are answered with 503.")
+OFF = State("Switched off", Tone.IDLE, "circle-stop", "The people who run the platform have switched it off.")
+NOT_KNOWN = State(
+    "Not known", Tone.WARN, sentence="How it stands is not known at this moment. Calls may work."
+)
 
 
-AVAILABLE = State("Available", Tone.GOOD)
-SLOW = State("Available, with less capacity", Tone.WARN)
-STARTING = State("Starting", Tone.BUSY)
-AWAY = State("Not available", Tone.BAD)
-OFF = State("Switched off", Tone.IDLE, "circle-stop")
-NOT_KNOWN = State("Not known at the moment", Tone.WARN)
-
-
-def shared_with(user: User, now: datetime) -> list[SharedModel]:
-    """Deployments shared with any organisation of this person, by name. One query."""
-    given = Share.objects.filter(deployment=OuterRef("pk"), organization__memberships__user=user)
-    has_one = Exists(user.memberships.all())
-    found = (
-        with_standing(Deployment.objects.all(), now)
-        .select_related("model")
-        .filter(Q(sharing=Sharing.ALL) & has_one | Q(sharing=Sharing.SELECTED) & Exists(given))
-        .exclude(desired_state=DesiredState.DELETED)
-        .order_by("name")[:MOST]
-    )
-    return [SharedModel(d.name, d.model.name, in_plain_words(standing_of(d, now))) for d in found]
+def states_for(organization: Organization, now: datetime) -> list[tuple[Deployment, State]]:
+    """What this organisation may use, by name, and how it stands. One query."""
+    found = with_standing(open_to(organization), now).select_related("model__provider")[:MOST]
+    return [(deployment, in_plain_words(standing_of(deployment, now))) for deployment in found]
 
 
 def open_to(*organizations: Organization) -> models.QuerySet[Deployment]:
@@ -68,11 +60,11 @@ def open_to(*organizations: Organization) -> models.QuerySet[Deployment]:
 
 def in_plain_words(standing: Standing) -> State:
     if standing.phase is Phase.SERVING:
-        return AVAILABLE
+        return SERVING
     if standing.phase is Phase.UNKNOWN:
         return NOT_KNOWN
     if standing.phase in (Phase.STOPPED, Phase.STOPPING, Phase.DELETING):
         return OFF
     if standing.ready:
-        return SLOW if standing.ready < standing.wanted else AVAILABLE
+        return LESS if standing.ready < standing.wanted else SERVING
     return STARTING if standing.phase.is_moving else AWAY

@@ -8,5 +8,7 @@ class MeteringConfig(AppConfig):
     def ready(self) -> None:
         from deployments import dependents
         from metering.dependents import sentences
+        from metering.own_limits import own_limits
 
         dependents.register(sentences)
+        dependents.register_limits(own_limits)

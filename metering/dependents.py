@@ -19,7 +19,11 @@ DAY = timedelta(hours=24)
 def sentences(deployment: Deployment, organizations: Collection[Organization] | None) -> list[str]:
     """One sentence with two numbers; two queries. None: all organisations that it is shared with."""
     now = timezone.now()
-    keys = ApiKey.objects.live(now).filter(Q(all_deployments=True) | Q(deployments=deployment))
+    keys = (
+        ApiKey.objects.live(now)
+        .filter(kind=ApiKey.Kind.PROGRAM)
+        .filter(Q(all_deployments=True) | Q(deployments=deployment))
+    )
     hours = UsageHour.objects.filter(deployment_id=deployment.pk, hour__gte=now - DAY)
     if organizations is not None:
         ids = [organization.pk for organization in organizations]

@@ -56,13 +56,14 @@ def issue(
         User.objects.select_for_update().get(pk=user.pk)
         if nonce is not None and (made := ApiKey.objects.filter(nonce=nonce).first()):
             raise MadeAlready(made)
-        _check_person(user, organization)
+        check_person(user, organization)
         name, description = name.strip(), description.strip()
         if not 0 < len(name) <= LONGEST_NAME:
             raise Refused(f"A key has a name of at most {LONGEST_NAME} characters.", "name")
         if len(description) > LONGEST_DESCRIPTION:
             raise Refused(f"A description has at most {LONGEST_DESCRIPTION} characters.", "description")
-        if ApiKey.objects.live(now).filter(user=user, organization=organization).count() >= MOST_LIVE:
+        own = ApiKey.objects.live(now).filter(user=user, organization=organization, kind=ApiKey.Kind.PROGRAM)
+        if own.count() >= MOST_LIVE:
             raise Refused(f"{user} has {MOST_LIVE} keys in {organization}. Revoke one that is not used.")
         if expires_at is not None and not now < expires_at <= now + LONGEST_LIFE:
             raise Refused("A key ends in the future, and within two years.", "expires")
@@ -96,7 +97,7 @@ def rotate(key: ApiKey, *, overlap: timedelta, by: User) -> tuple[ApiKey, str]:
             raise Refused(f"{locked.name} does not work any more. Make a new key instead.")
         if ApiKey.objects.filter(replaces=locked).exists():
             raise Refused(f"{locked.name} has been replaced already. Rotate the key that took its place.")
-        _check_person(locked.user, locked.organization)
+        check_person(locked.user, locked.organization)
         fresh = ApiKey(
             user=locked.user,
             organization=locked.organization,
@@ -146,12 +147,14 @@ def _facts(key: ApiKey) -> dict[str, object]:
     }
 
 
-def _check_person(user: User, organization: Organization) -> None:
+def check_person(user: User, organization: Organization) -> None:
     """A key of somebody whom no gateway lets in would look like one that works."""
     if not user.is_active:
         raise Refused(f"{user} cannot sign in any more, and a key of theirs would not work.")
     if not Membership.objects.filter(user=user, organization=organization).exists():
         raise Refused(f"{user} does not belong to {organization}.")
+    if Organization.objects.filter(pk=organization.pk, suspended_at__isnull=False).exists():
+        raise Refused(f"{organization} is suspended, and a key of it would not work.")
 
 
 def _make(key: ApiKey, deployments: Sequence[Deployment] | None) -> tuple[ApiKey, str]:

@@ -51,6 +51,11 @@ class Bucket(NamedTuple):
     tokens: int | None
 
 
+def bucket_key(deployment_id: int, scope: LimitScope, owner_id: int) -> str:
+    """`owner_id`: of the organisation, the user or the API key."""
+    return f"{{{deployment_id}}}:{scope.value}:{owner_id}"
+
+
 class Standing(NamedTuple):
     """What counts in a bucket now."""
 

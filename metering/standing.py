@@ -25,7 +25,7 @@ ACTIVE = KeyState("Active", Tone.GOOD)
 ENDS_SOON = KeyState("Expires soon", Tone.WARN)
 REPLACED = KeyState("Replaced, still works", Tone.WARN)
 SUSPENDED = KeyState("Suspended", Tone.WARN, "circle-pause", works=False)
-"""Its person was disabled or has left the organisation; it works again when they come back."""
+"""Its person was disabled or has left, or the organisation is suspended; it works again when that is over."""
 EXPIRED = KeyState("Expired", Tone.IDLE, "moon", works=False, is_final=True)
 REVOKED = KeyState("Revoked", Tone.IDLE, "circle-stop", works=False, is_final=True)
 

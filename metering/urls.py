@@ -3,6 +3,7 @@
 from django.urls import path
 
 from metering.views import (
+    budgets,
     deployment_usage,
     fleet,
     gpu_rates,
@@ -35,6 +36,8 @@ urlpatterns = [
     path("usage/invoices/", invoices.newest, name="usage_invoices"),
     path("usage/invoices/<str:word>/", invoices.month, name="usage_month"),
     path("usage/invoices/<str:word>/<slug:slug>/", invoices.one, name="usage_invoice"),
+    path("notifications/budgets/", budgets.listed, name="budget_list"),
+    path("organizations/<slug:slug>/budget/", budgets.manage, name="organization_budget"),
     path("usage/correctness/", usage.correctness, name="usage_correctness"),
     # The same pages twice: for administrators in the console, for tenants in their portal.
     *(path(f"keys/{rest}", in_console(view), name=f"key_{name}") for rest, view, name in _KEYS),

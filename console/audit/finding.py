@@ -83,9 +83,9 @@ def matching(question: Question) -> QuerySet[AuditEntry]:
     return rows
 
 
-def oldest_first(question: Question, at_once: int = 1000) -> Iterator[AuditEntry]:
-    """For a file, without holding all of them."""
-    rows, at = matching(question).order_by("number"), -1
+def oldest_first(question: Question, before: int, at_once: int = 1000) -> Iterator[AuditEntry]:
+    """Those with a smaller number than `before`, for a file, without holding all of them."""
+    rows, at = matching(question).filter(number__lt=before).order_by("number"), -1
     while batch := list(rows.filter(number__gt=at)[:at_once]):
         yield from batch
         at = batch[-1].number

@@ -69,8 +69,9 @@ def export(request: Request, kind: str) -> HttpResponse:
     if problem:
         return _list_page(request, question, problem)
     asked = {word: str(value) for word, value in question.words().items()}
-    record("audit.exported", Thing("audit", f"as {kind}"), after=asked)
-    entries = finding.oldest_first(question)
+    note = record("audit.exported", Thing("audit", f"as {kind}"), after=asked)
+    assert note is not None
+    entries = finding.oldest_first(question, before=note.number)
     lines = exporting.as_csv(entries) if kind == "csv" else exporting.as_json_lines(entries)
     response = StreamingHttpResponse(lines, content_type=_TYPES[kind])
     response["Content-Disposition"] = f'attachment; filename="audit-{timezone.now():%Y%m%d-%H%M}.{kind}"'

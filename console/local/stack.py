@@ -33,6 +33,7 @@ _OURS: Final = (
     "FIELD_ENCRYPTION_KEYS",
     "ALLOWED_HOSTS",
     "GATEWAY_URL",
+    "CONSOLE_URL",
     "DEBUG",
 )
 
@@ -178,6 +179,7 @@ class _Stack:
             or state.secret("field_encryption_keys", _encryption_key),
             "ALLOWED_HOSTS": f"{LOOPBACK},localhost",
             "GATEWAY_URL": self._facts["gateway"],
+            "CONSOLE_URL": self._facts["console"],
             "GATEWAY_FOLDER": str(self._folder / "gateway"),
             "GATEWAY_DRAIN_SECONDS": "2",  # whoever presses Ctrl-C does not want to wait for an answer
             "GATEWAY_ACCESS_LOG": "false",

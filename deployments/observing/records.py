@@ -20,6 +20,7 @@ from django.db.models.fields.json import KeyTextTransform, KeyTransform
 
 from deployments import document, naming, reach
 from deployments.models import Cluster, Deployment, Revision
+from deployments.observing.telling import Move, tell
 from deployments.seen import Seen, Status, StoredRefusal
 from deployments.spec import DeploymentSpec
 from deployments.vocabulary import DesiredState, Phase
@@ -142,13 +143,14 @@ def known_deployments(cluster: Cluster) -> list[Known]:
 
 
 def write(cluster: Cluster, statuses: Sequence[tuple[Known, Seen, Status]], now: datetime) -> None:
-    """Writes one pass over a cluster in at most four statements and one transaction.
+    """Writes one pass over a cluster in at most four statements and one transaction, and what is told of it.
 
     A look that began earlier and ends later than another one does not overwrite it.
     """
     changed: list[dict[str, Any]] = []
     same: list[int] = []
     transitions: list[dict[str, Any]] = []
+    moves: list[Move] = []
     scaled: list[dict[str, Any]] = []
     for one, seen, status in statuses:
         kept = _kept(one, seen)
@@ -180,6 +182,7 @@ def write(cluster: Cluster, statuses: Sequence[tuple[Known, Seen, Status]], now:
                     "evidence": status.evidence if status.phase.needs_attention else {},
                 }
             )
+            moves.append(_move(one, status))
         if _has_scaled(one, status):
             scaled.append({"deployment_id": one.pk, "before": one.last_wanted, "after": status.wanted})
     with transaction.atomic(), connection.cursor() as cursor:
@@ -187,6 +190,8 @@ def write(cluster: Cluster, statuses: Sequence[tuple[Known, Seen, Status]], now:
             cursor.execute(_WRITE, [_as_json(changed), now, now])
         if same:
             cursor.execute(_SEE_AGAIN, [now, same, now])
+        if moves:
+            tell(cluster, moves, now)
         if transitions:
             cursor.execute(_REMEMBER, [now, _as_json(transitions)])
         if scaled:
@@ -201,6 +206,11 @@ def _is_news(one: Known, status: Status) -> bool:
     if status.phase != one.last_phase:
         return True
     return status.revision != one.last_revision and status.phase not in (Phase.SERVING, Phase.STOPPED)
+
+
+def _move(one: Known, status: Status) -> Move:
+    before = one.last_phase or ""
+    return Move(one.pk, one.name, status.revision, before, status.phase, status.sentence, status.remedy)
 
 
 def _has_scaled(one: Known, status: Status) -> bool:

@@ -16,11 +16,10 @@ from deployments.desired import Conflict
 from deployments.document import InvalidDocument
 from deployments.models import Deployment
 from deployments.spec import SharingSpec
+from deployments.views import picking
 from deployments.views.frame import find, head
 from deployments.vocabulary import DesiredState, Sharing
 
-MOST_ORGANIZATIONS = 900
-"""In one form; the server takes a thousand fields."""
 NAMES_SHOWN = 12
 HELP = {
     Sharing.PRIVATE: "No organisation can use it.",
@@ -46,24 +45,25 @@ class Change:
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.VIEW)
 def manage(request: Request, name: str) -> HttpResponse:
-    """GET shows; POST `do=review` says who gains and loses, `do=save` saves."""
+    """GET shows; POST `do=search` finds organisations, `review` says who gains and loses, `save` saves."""
     deployment, standing, now = find(request, name)
     may_change = can(request.user, Permission.SHARE)
     if request.method == "POST" and not may_change:
         raise PermissionDenied
     current = deployment.spec.sharing
-    organizations = list(Organization.objects.order_by("name")[:MOST_ORGANIZATIONS])
     number = deployment.current.number  # type: ignore[union-attr]
     chosen, problem, change = current, "", None
     status = 200
     if request.method == "POST":
-        chosen, problem = _chosen(request, organizations)
+        chosen, problem = _chosen(request)
+        is_search = request.POST.get("do") == "search"
+        problem = "" if is_search else problem
         begun = request.POST.get("revision", "")
         if not problem and deployment.desired_state == DesiredState.DELETED:
             problem = f"{name} is being deleted, so it cannot be shared."
         if not problem and begun != str(number):
             problem = f"Somebody saved revision {number} meanwhile. Look at the change again."
-        change = None if problem else _change(deployment, current, chosen, organizations)
+        change = None if problem or is_search else _change(deployment, current, chosen)
         status = 422 if problem else 200
         if change is not None and request.POST.get("do") == "save":
             try:
@@ -76,7 +76,8 @@ def manage(request: Request, name: str) -> HttpResponse:
     context = head(deployment, standing, "deployment_sharing", now) | {
         "may_change": may_change and deployment.desired_state != DesiredState.DELETED,
         "modes": [(mode, HELP[mode], mode is chosen.mode) for mode in Sharing],
-        "organizations": [(o, o.slug in chosen.organizations) for o in organizations],
+        "picker": picking.picker(chosen.organizations, request.POST.get("q", "")),
+        "exceptions": dependents.exceptions(deployment),
         "names_shown": NAMES_SHOWN,
         "selected": chosen.mode is Sharing.SELECTED,
         "number": number,
@@ -89,11 +90,10 @@ def manage(request: Request, name: str) -> HttpResponse:
     return page(request, "deployments/sharing.html", context, fragment="form", status=status)
 
 
-def _chosen(request: Request, organizations: list[Organization]) -> tuple[SharingSpec, str]:
+def _chosen(request: Request) -> tuple[SharingSpec, str]:
     """The choice of the form, and what is wrong with it."""
     mode = request.POST.get("mode", "")
-    known = {organization.slug for organization in organizations}
-    wanted = tuple(sorted(known & set(request.POST.getlist("organizations"))))
+    wanted = picking.chosen_in(request.POST)
     if mode not in set(Sharing):
         return SharingSpec(Sharing.PRIVATE, wanted), "Choose with whom it is shared."
     spec = SharingSpec(Sharing(mode), wanted)
@@ -102,9 +102,9 @@ def _chosen(request: Request, organizations: list[Organization]) -> tuple[Sharin
     return spec, ""
 
 
-def _change(
-    deployment: Deployment, before: SharingSpec, after: SharingSpec, organizations: list[Organization]
-) -> Change:
+def _change(deployment: Deployment, before: SharingSpec, after: SharingSpec) -> Change:
+    organizations = list(Organization.objects.order_by("name"))
+
     def reach(sharing: SharingSpec) -> set[str]:
         if sharing.mode is Sharing.ALL:
             return {organization.slug for organization in organizations}

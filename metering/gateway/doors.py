@@ -84,7 +84,7 @@ class Doors:
         key = self._gateway.snapshot.keys.by_digest.get(digest(text))
         if key is None or (key.expires and key.expires <= time.time()):
             return errors.unknown_key()
-        return key
+        return errors.suspended() if key.is_suspended else key
 
     def _call(self, connection: Connection, request: Request, key: Key) -> Listener | None:
         gateway = self._gateway

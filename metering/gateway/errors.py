@@ -41,6 +41,14 @@ def unknown_key() -> Refusal:
     return _unauthorized("This API key is not known here, or no longer valid.")
 
 
+def suspended() -> Refusal:
+    """The key is right; only who owns it may not use anything at present."""
+    message = (
+        "Your organisation is suspended, so its API keys do not work. Ask the people who run this platform."
+    )
+    return Refusal(403, message, kind="permission_error", code="organization_suspended")
+
+
 def _unauthorized(message: str) -> Refusal:
     challenge = ((b"www-authenticate", b"Bearer"),)
     return Refusal(401, message, code="invalid_api_key", headers=challenge)

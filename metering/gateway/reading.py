@@ -19,8 +19,10 @@ SELECT key.id, key.digest, key.organization_id, key.user_id, key.all_deployments
        coalesce(extract(epoch FROM key.expires_at), 0)::float8 AS expires,
        CASE WHEN NOT key.all_deployments THEN ARRAY(
            SELECT deployment_id FROM metering_apikey_deployments WHERE apikey_id = key.id
-       ) END AS deployments
+       ) END AS deployments,
+       organization.suspended_at IS NOT NULL AS suspended
 FROM metering_apikey AS key
+JOIN console_organization AS organization ON organization.id = key.organization_id
 JOIN console_user AS person ON person.id = key.user_id AND person.is_active
 JOIN console_membership AS member
     ON member.user_id = key.user_id AND member.organization_id = key.organization_id
@@ -70,6 +72,7 @@ async def read_keys(connection: psycopg.AsyncConnection[Any]) -> Keys:
                     user_id=row["user_id"],
                     expires=row["expires"],
                     deployments=None if row["all_deployments"] else frozenset(row["deployments"]),
+                    is_suspended=row["suspended"],
                 )
                 async for row in cursor
             }

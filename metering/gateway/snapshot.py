@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from deployments.vocabulary import DesiredState, LimitScope, Sharing
-from metering.limiter import Bucket
+from metering.limiter import Bucket, bucket_key
 
 #: Requests and tokens per minute; None: no limit.
 Limit = tuple[int | None, int | None]
@@ -28,6 +28,8 @@ class Key(msgspec.Struct, frozen=True, gc=False):
     """Unix seconds; 0: never."""
     deployments: frozenset[int] | None
     """None: for all that is shared with the organisation."""
+    is_suspended: bool = False
+    """The organisation is: its keys are known, and may do nothing."""
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -79,7 +81,7 @@ class Route(msgspec.Struct, frozen=True):
             LimitScope.API_KEY: key.id,
         }
         return tuple(
-            Bucket(f"{{{self.deployment_id}}}:{scope.value}:{ids[scope]}", scope, *limit)
+            Bucket(bucket_key(self.deployment_id, scope, ids[scope]), scope, *limit)
             for scope, limit in limits.items()
             if limit != (None, None)
         )

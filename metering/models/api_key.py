@@ -12,7 +12,9 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from console.access import sees_platform
+from console.encryption import EncryptedTextField
 from console.models import Membership, Organization, User
+from console.visiting import Visit
 from deployments.models import Deployment
 
 
@@ -30,6 +32,11 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         own = Q(user=user, organization__in=memberships.values("organization"))
         return self.filter(own | Q(organization__in=owned))
 
+    def of_visit(self, visit: Visit) -> Self:
+        """What is seen in the portal: an owner sees the keys of the organisation, a member their own in it."""
+        found = self.filter(organization=visit.organization)
+        return found if visit.is_owner else found.filter(user=visit.user)
+
     def live(self, now: datetime) -> Self:
         """Those that gateways take: neither revoked nor expired, of a person who may still act for the organisation."""
         return self.with_owners().filter(
@@ -37,14 +44,25 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         )
 
     def with_owners(self) -> Self:
-        """`is_suspended`: the person was disabled, or has left the organisation."""
+        """`is_suspended`: the person was disabled, has left the organisation, or that is suspended itself."""
         membership = Membership.objects.filter(user=OuterRef("user"), organization=OuterRef("organization"))
-        return self.annotate(is_suspended=Q(user__is_active=False) | ~Exists(membership))
+        return self.annotate(
+            is_suspended=Q(user__is_active=False)
+            | Q(organization__suspended_at__isnull=False)
+            | ~Exists(membership)
+        )
 
 
 class ApiKey(models.Model):
     """One key of one person in one organisation. Rows are never deleted: the ledger names them."""
 
+    class Kind(models.TextChoices):
+        PROGRAM = "program", "API key"
+        """Made by a person, for their programs."""
+        PLAYGROUND = "playground", "Playground"
+        """Made by the portal for itself: one row for each person and organisation, with a new secret every hour."""
+
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.PROGRAM)
     organization = models.ForeignKey(Organization, models.PROTECT, related_name="api_keys")
     user = models.ForeignKey(User, models.PROTECT, related_name="api_keys")
     name = models.CharField(max_length=100)
@@ -65,6 +83,8 @@ class ApiKey(models.Model):
     revoked_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     replaces = models.OneToOneField("self", models.PROTECT, null=True, blank=True, related_name="replaced_by")
     """The key that this one was made for by rotation; that one expires after the overlap."""
+    secret = EncryptedTextField(blank=True, default="")
+    """Of the playground's key alone: the portal calls with it, and no browser ever has it."""
     last_used_at = models.DateTimeField(null=True, blank=True)
     """Start of the newest request in the ledger; written by the ledger alone."""
 
@@ -73,6 +93,17 @@ class ApiKey(models.Model):
     class Meta:
         ordering = ["-created_at", "-id"]
         default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "organization"],
+                condition=models.Q(kind="playground"),
+                name="one_playground_key_each",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind="playground") | models.Q(secret=""),
+                name="only_the_playground_keeps_a_secret",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"

@@ -80,6 +80,33 @@ class UsageEvent(Usage):
         return f"{self.kind} {self.id}"
 
 
+class LedgerEntry(Usage):
+    """A row of the ledger as Django admin reads it, which knows no keys of several columns. Nothing writes by it."""
+
+    id = models.UUIDField(primary_key=True)
+    kind = models.CharField(max_length=12, choices=EntryKind.choices())
+    corrects = models.UUIDField(null=True)
+    note = models.CharField(max_length=300)
+    started_at = models.DateTimeField()
+    first_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField()
+    recorded_at = models.DateTimeField()
+    revision = models.IntegerField()
+    is_estimated = models.BooleanField()
+    ttft_us = models.BigIntegerField(null=True)
+    itl_us = models.BigIntegerField(null=True)
+    price_id = models.BigIntegerField(null=True)
+    amount = models.DecimalField(max_digits=38, decimal_places=18, null=True)
+
+    class Meta(Usage.Meta):
+        managed = False
+        db_table = "metering_usageevent"
+        verbose_name_plural = "ledger entries"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
 class UsageHour(Usage):
     """The sum of all events of an hour (UTC) that agree in everything but the figures. Kept by the ledger alone."""
 

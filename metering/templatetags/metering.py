@@ -9,6 +9,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from console.encryption import Sealed
+from deployments.vocabulary import UseCase
 from metering.views.place import Place
 
 register = template.Library()
@@ -21,6 +22,12 @@ def place_url(place: Place, name: str, *args: object) -> str:
 
 
 @register.inclusion_tag("metering/sample.html")
-def call_sample(model: str, key: Sealed | None = None) -> dict[str, Any]:
+def call_sample(model: str, key: Sealed | None = None, use_case: UseCase = UseCase.CHAT) -> dict[str, Any]:
     """A first request to a model through the gateway, ready to copy; `key` only in the one answer that may show it."""
-    return {"model": model, "key": key, "address": f"{settings.GATEWAY_URL.rstrip('/')}/v1"}
+    return {
+        "model": model,
+        "key": key,
+        "address": f"{settings.GATEWAY_URL.rstrip('/')}/v1",
+        "embeds": use_case is UseCase.EMBEDDING,
+        "completes": use_case is UseCase.COMPLETION,
+    }

@@ -136,8 +136,12 @@ def _known(group: Group, ids: set[int], hours: QuerySet[UsageHour]) -> dict[int,
     if group is Group.DEPLOYMENT:
         named = hours.filter(deployment_id__in=ids).order_by().values_list("deployment_id", "deployment")
         return dict(named.distinct())
-    keys = ApiKey.objects.filter(pk__in=ids).values_list("pk", "name", "prefix")
-    return {pk: f"{name} ({prefix}…)" for pk, name, prefix in keys}
+    keys = ApiKey.objects.filter(pk__in=ids).values_list("pk", "name", "prefix", "kind", "user__email")
+    return {
+        # A playground's key is made anew every hour: its beginning says nothing, and whose it is says all.
+        pk: f"{name}, {email}" if kind == ApiKey.Kind.PLAYGROUND else f"{name} ({prefix}…)"
+        for pk, name, prefix, kind, email in keys
+    }
 
 
 def _moment(at: datetime) -> str:

@@ -15,6 +15,7 @@ from console.http import Request, page
 from console.presentation.figures import compact, grouped, money
 from deployments.views.frame import find, head
 from metering import period as periods
+from metering import pricing
 from metering.gpu_time import economics, reading
 from metering.gpu_time.economics import Economics, GpuTime
 from metering.period import BadPeriod, Period
@@ -25,7 +26,6 @@ from metering.views.usage_overview import amounts_of
 
 _LABELS = {"24h": "24 h", "7d": "7 d", "30d": "30 d"}
 _GROUPS = (Group.ORGANIZATION, Group.USER, Group.API_KEY, Group.TIME)
-_CENT = Decimal("0.01")
 
 
 @require_safe
@@ -104,7 +104,11 @@ def _stats(total: Figures, found: Economics) -> list[dict[str, Any]]:
     margin: dict[str, Any] = {"name": "Margin", "value": "–", "note": _why_no_margin(found)}
     if found.margin:
         currency, amount = found.margin
-        margin = {"name": "Margin", "value": money(amount.quantize(_CENT), currency), "note": _share(found)}
+        margin = {
+            "name": "Margin",
+            "value": money(pricing.line(amount, currency), currency),
+            "note": _share(found),
+        }
     return [
         {
             "name": "Requests",
@@ -126,7 +130,7 @@ def _share(found: Economics) -> str:
 
 
 def _amounts(amounts: Mapping[str, Decimal], nothing: str) -> dict[str, str]:
-    texts = [money(amounts[currency].quantize(_CENT), currency) for currency in sorted(amounts)]
+    texts = [money(pricing.line(amounts[currency], currency), currency) for currency in sorted(amounts)]
     if not texts:
         return {"value": "–", "note": nothing}
     return {"value": texts[0], "note": " and ".join(["", *texts[1:]]).strip()}

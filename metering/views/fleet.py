@@ -16,6 +16,7 @@ from console.access import Permission, can, requires
 from console.http import Request, page
 from console.presentation.figures import money
 from deployments.models import Deployment
+from metering import pricing
 from metering.fleet import listing, sparkline
 from metering.fleet.figures import PERIODS
 from metering.fleet.listing import Row
@@ -68,8 +69,8 @@ def _shown(row: Row) -> dict[str, Any]:
 
 
 def _money(amounts: Mapping[str, Decimal]) -> list[str]:
-    """To the cent, one for each currency."""
-    return [money(amount.quantize(Decimal("0.01")), currency) for currency, amount in amounts.items()]
+    """To the smallest unit, one for each currency."""
+    return [money(pricing.line(amount, currency), currency) for currency, amount in amounts.items()]
 
 
 _COLUMNS = (

@@ -43,7 +43,7 @@ def newest(request: Request) -> HttpResponse:
 @requires(Permission.USAGE)
 def month(request: Request, word: str) -> HttpResponse:
     """Each organisation with usage, and what it owes in each currency."""
-    asked = _month(word)
+    asked = month_asked(word)
     found = invoice.lines(asked)
     names = Organization.objects.in_bulk({each.organization_id for each in found})
     by_organization: dict[int, list[Line]] = {}
@@ -59,7 +59,7 @@ def month(request: Request, word: str) -> HttpResponse:
         for key, of in by_organization.items()
     ]
     rows.sort(key=lambda row: str(row["organization"]))
-    context = {**_frame(asked, "usage_month", []), "rows": rows, "totals": _totals(found)}
+    context = {**frame_of(asked, "usage_month", []), "rows": rows, "totals": _totals(found)}
     return page(request, "metering/month.html", context)
 
 
@@ -67,9 +67,18 @@ def month(request: Request, word: str) -> HttpResponse:
 @requires(Permission.USAGE)
 def one(request: Request, word: str, slug: str) -> HttpResponse:
     """`?format=csv` or `json` is the same as a file."""
-    asked = _month(word)
     organization = get_object_or_404(Organization, slug=slug)
-    found = invoice.lines(asked, organization.pk)
+    asked = month_asked(word)
+    return of_organization(
+        request, asked, organization, "metering/invoice.html", frame_of(asked, "usage_invoice", [slug])
+    )
+
+
+def of_organization(
+    request: Request, asked: Month, organization: Organization, template: str, frame: dict[str, Any]
+) -> HttpResponse:
+    """A month of one organisation, as a page or as a file; who may see it is decided before."""
+    found, slug = invoice.lines(asked, organization.pk), organization.slug
     wanted = request.GET.get("format")
     if wanted == "csv":
         return _file(f"invoice-{slug}-{asked.word}.csv", found)
@@ -79,23 +88,24 @@ def one(request: Request, word: str, slug: str) -> HttpResponse:
         return JsonResponse({"organization": slug, "month": asked.word, "lines": said, "totals": totals})
     prices = invoice.prices(found)
     context = {
-        **_frame(asked, "usage_invoice", [slug]),
+        **frame,
         "organization": organization,
         "lines": [_shown(each, prices) for each in found if not each.is_adjustment],
         "adjustments": [_shown(each, prices) for each in found if each.is_adjustment],
         "totals": _totals(found),
     }
-    return page(request, "metering/invoice.html", context)
+    return page(request, template, context)
 
 
-def _month(word: str) -> Month:
+def month_asked(word: str) -> Month:
+    """Raises Http404 for what is no month, or not here yet."""
     found = invoice.read_month(word, timezone.now())
     if found is None:
         raise Http404("no such month")
     return found
 
 
-def _frame(asked: Month, name: str, rest: list[str]) -> dict[str, Any]:
+def frame_of(asked: Month, name: str, rest: list[str]) -> dict[str, Any]:
     now = timezone.now()
     return {
         "month": asked,

@@ -9,7 +9,6 @@ from django.shortcuts import redirect
 from django.utils import timezone
 
 from console.http import Request, page
-from console.models import Membership
 from console.pages import paginate
 from deployments.tenancy import open_to
 from metering import issuing
@@ -55,8 +54,7 @@ def _columns(request: Request, place: Place) -> dict[str, bool]:
     """Whose keys they are is said to people who see those of others, and for whom, where there is more than one."""
     if not place.is_portal:
         return {"owns": True, "shows_organization": True}
-    memberships = list(request.user.memberships.values_list("role", flat=True)[:100])
-    return {"owns": Membership.Role.OWNER in memberships, "shows_organization": len(memberships) > 1}
+    return {"owns": request.visit.is_owner, "shows_organization": False}
 
 
 def detail(request: Request, place: Place, number: int) -> HttpResponse:

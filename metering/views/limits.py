@@ -20,10 +20,9 @@ from deployments.vocabulary import LimitScope
 from metering import limit_changes
 from metering.limit_changes import Amounts
 from metering.limit_forms import ExceptionForm, OrganizationForm, in_words
-from metering.models import LimitMode, LimitOverride
+from metering.models import LimitMode
+from metering.own_limits import own_limits
 
-MOST_SHOWN = 500
-"""Organisations with limits of their own."""
 MOST_SUGGESTED = 900
 """Organisations to choose from; any other can be typed."""
 
@@ -65,7 +64,7 @@ def manage(request: Request, name: str) -> HttpResponse:
             editing["suggested"] = Organization.objects.order_by("name")[:MOST_SUGGESTED]
     context = head(deployment, standing, "deployment_limits", now) | {
         "general": [(scope.label, general.get(scope, Amounts())) for scope in LimitScope],
-        "exceptions": _exceptions(deployment),
+        "exceptions": own_limits(deployment),
         "is_shadow": LimitMode.objects.filter(deployment=deployment, shadow=True).exists(),
         "may_change": may_change,
         **editing,
@@ -100,16 +99,3 @@ def _general(deployment: Deployment) -> dict[LimitScope, Amounts]:
 def _effect(organization: Organization, amounts: dict[LimitScope, Amounts]) -> str:
     parts = " ".join(f"{scope.label}: {in_words(each)}." for scope, each in amounts.items())
     return f"{organization} has limits of its own within a second. {parts}"
-
-
-def _exceptions(deployment: Deployment) -> list[tuple[Organization, list[tuple[str, str]]]]:
-    """By organisation: only the scopes that differ, in words."""
-    found: dict[Organization, list[tuple[str, str]]] = {}
-    overrides = LimitOverride.objects.filter(deployment=deployment).select_related("organization")
-    rows = list(overrides.order_by("organization__name")[: MOST_SHOWN * len(LimitScope)])
-    for each in sorted(
-        rows, key=lambda row: (row.organization.name, list(LimitScope).index(LimitScope(row.scope)))
-    ):
-        words = in_words(Amounts(each.requests_per_minute, each.tokens_per_minute))
-        found.setdefault(each.organization, []).append((LimitScope(each.scope).label, words))
-    return list(found.items())[:MOST_SHOWN]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -15,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from console.access import Permission, can, requires
 from console.http import Request
 from console.models import Membership
+from console.visiting import in_portal as portal_page
 from metering.models import ApiKey
 
 
@@ -29,16 +29,18 @@ class Place:
         return f"{self.prefix}key_{name}"
 
     def may_change(self, request: Request) -> bool:
-        return self.is_portal or can(request.user, Permission.ORGANIZATIONS)
+        if self.is_portal:
+            return not request.visit.is_looking
+        return can(request.user, Permission.ORGANIZATIONS)
 
     def require_change(self, request: Request) -> None:
         if not self.may_change(request):
             raise PermissionDenied
 
     def keys(self, request: Request) -> QuerySet[ApiKey]:
-        """With what is shown of them."""
-        keys = ApiKey.objects.all()
-        keys = keys.in_portal_of(request.user) if self.is_portal else keys.visible_to(request.user)
+        """With what is shown of them; those of the playground are its own business."""
+        keys = ApiKey.objects.exclude(kind=ApiKey.Kind.PLAYGROUND)
+        keys = keys.of_visit(request.visit) if self.is_portal else keys.visible_to(request.user)
         successor = ApiKey.objects.filter(replaces=OuterRef("pk"))
         return (
             keys.with_owners()
@@ -56,7 +58,8 @@ class Place:
     def memberships(self, request: Request) -> QuerySet[Membership]:
         """For whom this person may make a key."""
         found = Membership.objects.select_related("user", "organization").filter(user__is_active=True)
-        found = found.filter(user=request.user) if self.is_portal else found
+        if self.is_portal:
+            found = found.filter(user=request.user, organization=request.visit.organization)
         return found.order_by("user__name", "user__email", "organization__name")
 
 
@@ -76,11 +79,9 @@ def in_console(view: View) -> View:
 def in_portal(view: View) -> View:
     """For people who belong to an organisation; for others there is no such page."""
 
-    @login_required
+    @portal_page
     @wraps(view)
-    def shown(request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not request.user.memberships.exists():
-            raise Http404
+    def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         return view(request, PORTAL, *args, **kwargs)
 
     return shown

@@ -56,6 +56,11 @@ PAGES = [
     "/clusters/new/",
     "/clusters/sandbox/",
     "/clusters/sandbox/edit/",
+    "/notifications/",
+    "/notifications/new/email/",
+    "/notifications/new/webhook/",
+    "/notifications/budgets/",
+    "/organizations/acme/budget/",
     "/endpoints/",
     "/endpoints/new/",
     "/endpoints/main/",
@@ -69,16 +74,30 @@ PAGES = [
     *ACCOUNT,
 ]
 
+OWNERS_PAGES = [
+    "/portal/",
+    "/portal/models/llama-8b-chat/",
+    "/portal/playground/",
+    "/portal/usage/",
+    "/portal/usage/?by=user&period=30d",
+    "/portal/bill/",
+    "/portal/keys/",
+    "/portal/keys/new/",
+    "/accounts/password/change/",
+]
+
 
 @pytest.mark.parametrize(
     ("scheme", "width"), [("light", 1440), ("dark", 1440), ("light", 390), ("dark", 360)]
 )
-def test_every_page_is_in_order(browser: Browser, stack: Stack, scheme: str, width: int) -> None:
-    person = Visitor(
-        browser, stack, viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
-    )
+@pytest.mark.parametrize(("email", "pages"), [("", PAGES), ("bob@acme.example", OWNERS_PAGES)])
+def test_every_page_is_in_order(
+    browser: Browser, stack: Stack, email: str, pages: list[str], scheme: str, width: int
+) -> None:
+    screen = {"width": width, "height": 900}
+    person = Visitor(browser, stack, email, viewport=screen, color_scheme=scheme, reduced_motion="reduce")
     found: list[str] = []
-    for path in PAGES:
+    for path in pages:
         answer = person.page.goto(path)
         assert answer is not None
         if answer.status != 200:

@@ -168,6 +168,11 @@ DOORS: dict[str, tuple[str, Callable[[Place], Any]]] = {
     ),
     "delete endpoint": ("endpoint.deleted", lambda p: (p.bare(), p.post("/endpoints/main/delete/"))),
 }
+NO_DOORS = {
+    *("Conflict", "name_taken"),  # no functions that change anything
+    *("endpoint_changed", "key_changed", "look_again"),  # another look, which wants nothing new
+    "roll_back",  # a revision like any other
+}
 PREPARED = {"deployment.started": 1, "limits.enforced": 1, "limit_exception.removed": 1}
 """Entries of what has to be done first."""
 
@@ -187,6 +192,12 @@ def exception(place: Place) -> None:
 @pytest.fixture
 def place(db: None, tmp_path: Path) -> Place:
     return Place(tmp_path)
+
+
+def test_no_door_of_deployments_is_forgotten() -> None:
+    source = Path(__file__).read_text()
+    used = {name for name in desired.__all__ if f"desired.{name}(" in source}
+    assert set(desired.__all__) - NO_DOORS - used == set()
 
 
 @pytest.mark.parametrize("door", DOORS)

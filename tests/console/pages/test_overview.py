@@ -6,8 +6,8 @@ from django.utils import timezone
 
 from console.access import Role
 from deployments.facts import ClusterFacts, GpuNode
-from deployments.models import Cluster, Deployment, Observation
-from deployments.vocabulary import DesiredState, Phase, Sharing
+from deployments.models import Cluster
+from deployments.vocabulary import Phase
 from tests.deployments.pages import world
 
 pytestmark = pytest.mark.django_db
@@ -92,50 +92,6 @@ def test_who_is_not_signed_in_goes_to_the_sign_in() -> None:
     assert Client().get("/").headers["Location"].startswith("/sign-in/")
 
 
-class TestTenants:
-    """No role on the platform: their organisations' models in plain words, and nothing else."""
-
-    @pytest.fixture
-    def page(self) -> str:
-        world.deployment("theirs", Phase.SERVING, sharing=world.shared(Sharing.SELECTED, "acme"))
-        world.deployment("for-all", Phase.PULLING, ready=0, sharing=world.shared(Sharing.ALL))
-        world.deployment("not-theirs", Phase.SERVING, sharing=world.shared(Sharing.SELECTED, "globex"))
-        world.deployment("private", Phase.SERVING)
-        return world.signed_in(world.tenant("bea@acme.example", "acme")).get("/").content.decode()
-
-    def test_they_see_what_is_shared_with_them_and_no_more(self, page: str) -> None:
-        assert "theirs" in page
-        assert "for-all" in page
-        assert "not-theirs" not in page
-        assert "private" not in page
-
-    def test_states_are_plain_words(self, page: str) -> None:
-        assert "Available" in page
-        assert "Starting" in page
-        assert "Pulling image" not in page
-
-    def test_clusters_nodes_and_other_organisations_are_not_named(self, page: str) -> None:
-        for word in ("fra-1", "Globex", "Deployments", "Clusters"):
-            assert word not in page
-        assert "Acme" in page
-
-    def test_a_stale_look_is_not_available(self) -> None:
-        world.deployment(
-            "theirs", Phase.SERVING, sharing=world.shared(Sharing.ALL), seen=world.ago(seconds=90)
-        )
-        page = world.signed_in(world.tenant("bea@acme.example", "acme")).get("/").content.decode()
-        assert "Not known at the moment" in page
-        assert "Available" not in page
-
-    def test_what_is_being_deleted_is_gone(self) -> None:
-        world.deployment("theirs", sharing=world.shared(Sharing.ALL))
-        Deployment.objects.update(desired_state=DesiredState.DELETED)
-        page = world.signed_in(world.tenant("bea@acme.example", "acme")).get("/").content.decode()
-        assert "No models are shared with you" in page
-
-    def test_who_belongs_to_nobody_is_told_whom_to_ask(self) -> None:
-        world.deployment("for-all", sharing=world.shared(Sharing.ALL))
-        page = world.signed_in(world.tenant("new@example.com")).get("/").content.decode()
-        assert "You belong to no organisation yet" in page
-        assert "for-all" not in page
-        assert Observation.objects.exists()
+def test_tenants_are_led_to_their_portal() -> None:
+    answer = world.signed_in(world.tenant("bea@acme.example", "acme")).get("/")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/portal/")

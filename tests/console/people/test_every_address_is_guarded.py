@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from console.access import Role
+from console.models import Subscription
 from deployments.models import Draft
 from metering.models import ApiKey
 from tests.deployments.pages import world
@@ -19,6 +20,7 @@ from tests.deployments.pages import world
 pytestmark = pytest.mark.django_db
 DRAFT = uuid.UUID(int=7)
 KEY = 7
+SUBSCRIPTION = 7
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def changing(*args: Any) -> Row:
 
 ROWS = {
     # people
-    "home": Row(200, 405, tenant=200),
+    "home": Row(200, 405, tenant=302),
     "healthz": Row(200, 405, tenant=200, is_public=True),
     "readyz": Row(503, 405, tenant=503, is_public=True),  # no worker runs beside this test
     "account_login": Row(302, 302, tenant=302, is_public=True),
@@ -91,6 +93,18 @@ ROWS = {
     "person_reactivate": Row(405, 403, (1,), tenant=405),
     "person_sign_out": Row(405, 403, (1,), tenant=405),
     "person_reset_second_factor": Row(405, 403, (1,), tenant=405),
+    # organisations; "acme" is the tenant's own, whose member is no owner
+    "organization_list": reading(),
+    "organization_create": changing(),
+    "organization_detail": reading("acme"),
+    "organization_edit": changing("acme"),
+    "organization_members": Row(200, 403, ("acme",)),
+    "organization_limits": reading("acme"),
+    "organization_suspend": changing("acme"),
+    "organization_resume": Row(405, 403, ("acme",), tenant=405),
+    "portal_members": Row(404, 404, tenant=200, tenant_write=403),
+    "invitation_follow": Row(302, 405, ("no-token",), tenant=302, is_public=True, stranger=302),
+    "invitation_join": Row(410, 410, tenant=410, is_public=True, stranger=410),
     # models
     "model_list": reading(),
     "model_detail": reading("llama-8b"),
@@ -157,6 +171,17 @@ ROWS = {
     "audit": Row(403, 405),
     "audit_entry": Row(403, 405, (1,)),
     "audit_export": Row(403, 405, ("csv",)),
+    # notifications, and the budgets that they tell of
+    "notification_list": Row(403, 405),
+    "notification_create": changing("webhook"),
+    "notification_detail": Row(403, 405, (SUBSCRIPTION,)),
+    "notification_edit": changing(SUBSCRIPTION),
+    "notification_test": Row(405, 403, (SUBSCRIPTION,), tenant=405),
+    "notification_secret": changing(SUBSCRIPTION),
+    "notification_delete": changing(SUBSCRIPTION),
+    "notification_again": Row(405, 403, (1,), tenant=405),
+    "budget_list": Row(403, 405),
+    "organization_budget": changing("globex"),
     # API keys; a platform's people without an organisation have no portal
     "key_list": reading(),
     "key_create": changing(),
@@ -168,6 +193,17 @@ ROWS = {
     "portal_key_detail": Row(404, 404, (KEY,)),
     "portal_key_rotate": Row(404, 404, (KEY,)),
     "portal_key_revoke": Row(404, 404, (KEY,)),
+    # the portal, where a platform's people without an organisation find nothing
+    "portal_models": Row(404, 405, tenant=200),
+    "portal_model": Row(404, 405, ("chat",)),  # not shared with anybody
+    "portal_playground": Row(404, 404, tenant=200, tenant_write=404),  # no model to talk to
+    "portal_answer": Row(405, 404, tenant=405, tenant_write=422),
+    "portal_usage": Row(404, 405, tenant=200),
+    "portal_bills": Row(404, 405),  # for owners
+    "portal_bill": Row(404, 405, ("2026-11",)),
+    "portal_choose": Row(405, 404, tenant=405),
+    "portal_end_look": Row(405, 403, tenant=405),
+    "organization_view_as": Row(405, 403, ("globex",), tenant=405),
 }
 
 
@@ -187,7 +223,9 @@ def world_of_rows(db: None, valkey: Any) -> None:
     world.deployment("chat")
     ada = world.person("ada@example.com")
     Draft.objects.create(pk=DRAFT, author=ada, model=world.model())
+    Subscription.objects.create(pk=SUBSCRIPTION, name="On-call", channel="webhook")
     gil = world.tenant("gil@globex.example", "globex")
+    world.organization("acme")
     ApiKey.objects.create(
         pk=KEY, user=gil, organization=gil.organizations.get(), name="Gil's", digest="0" * 64
     )
@@ -243,13 +281,13 @@ def test_a_draft_of_somebody_else_is_not_there(name: str, read: int) -> None:
 
 
 @pytest.mark.parametrize("address", ["/admin/", "/admin/console/", "/admin/login/"])
-def test_the_admin_of_django_is_for_staff(address: str) -> None:
+def test_the_admin_of_django_is_for_operators(address: str) -> None:
     def walk(client: Client) -> Any:
         answer = client.get(address, follow=True)
         return answer.redirect_chain[-1][0].partition("?")[0] if answer.redirect_chain else "", answer
 
     place, answer = walk(Client())
     assert (place, answer.status_code) == ("/sign-in/", 200)
-    for role in (None, Role.ADMINISTRATOR):
+    for role, status in ((None, 404), (Role.VIEWER, 403), (Role.BILLING, 403), (Role.OPERATOR, 200)):
         _, answer = walk(world.signed_in(world.person(f"{role}@example.com", role)))
-        assert answer.status_code == 403
+        assert answer.status_code == status, role

@@ -48,8 +48,8 @@ def test_who_is_signed_in_is_shown(settings: Settings) -> None:
 
 
 def test_a_tenant_is_called_one_and_led_nowhere_else() -> None:
-    page = world.signed_in(world.tenant("bea@acme.example", "acme")).get("/").text
-    assert "Tenant" in page
+    page = world.signed_in(world.tenant("bea@acme.example", "acme")).get("/", follow=True).text
+    assert "Member" in page
     for address in ("/models/", "/clusters/", "/endpoints/", "/import/", "/admin/"):
         assert f'href="{address}"' not in page
 

@@ -18,6 +18,8 @@ MISTAKES = [
     ({"FIELD_ENCRYPTION_KEYS": [KEY, "schlüssel"]}, ["slipway.E003"]),
     ({"GATEWAY_URL": "api.example.com"}, ["slipway.E004"]),
     ({"GATEWAY_URL": ""}, ["slipway.E004"]),
+    ({"CONSOLE_URL": "console.example.com"}, ["slipway.E008"]),
+    ({"WEBHOOK_NETWORKS": ["10.0.0.0/8", "10.0.0.1/8", "inside"]}, ["slipway.E009", "slipway.E009"]),
     ({"ALLOWED_HOSTS": ["*"], "DEBUG": False}, ["slipway.W001"]),
     ({"ALLOWED_HOSTS": ["*"], "DEBUG": True}, []),
     ({"SECRET_KEY": "", "GATEWAY_URL": "no"}, ["slipway.E001", "slipway.E004"]),

@@ -1,11 +1,15 @@
 """Sharing: a look at who gains and who loses it comes before saving."""
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
+from console.models import Organization
 from deployments import desired
 from deployments.models import Deployment
-from deployments.vocabulary import Sharing
+from deployments.vocabulary import LimitScope, Sharing
+from metering.limit_changes import Amounts, set_exception
 from tests.deployments.pages import world
 
 ADDRESS = "/deployments/chat/sharing/"
@@ -79,3 +83,60 @@ def test_the_same_choice_changes_nothing(web: Client) -> None:
     answer = web.post(ADDRESS, form("selected", "acme", "globex", do="review"))
     assert "Nothing changes" in answer.content.decode()
     assert "Save sharing" not in answer.content.decode()
+
+
+def test_thousands_are_searched_and_what_is_chosen_outlives_the_search(web: Client) -> None:
+    Organization.objects.bulk_create(
+        Organization(slug=f"tenant-{number:04}", name=f"Tenant {number:04}") for number in range(3000)
+    )
+    first = web.post(ADDRESS, {**form("selected", "acme", "globex", do="search"), "q": "tenant-29"})
+    shown = first.context["picker"]
+    assert (shown.found, len(shown.rows), shown.chosen) == (100, 52, 2)
+    assert first.context["change"] is None
+    chosen = {
+        **form("selected", "tenant-2900", "tenant-2901", do="search"),
+        "kept": "acme globex",
+        "q": "tenant-00",
+    }
+    second = web.post(ADDRESS, chosen).context["picker"]
+    assert second.chosen == 4
+    ticked = [each.slug for each, is_chosen in second.rows if is_chosen]
+    rest = {"kept": second.kept, **form("selected", *ticked, "tenant-0007")}
+    assert web.post(ADDRESS, rest).status_code == 302
+    assert shares() == ("selected", ["acme", "globex", "tenant-0007", "tenant-2900", "tenant-2901"])
+
+
+def test_a_selection_longer_than_the_page_is_kept_whole(web: Client, chat: Deployment, ada) -> None:
+    Organization.objects.bulk_create(
+        Organization(slug=f"tenant-{number:04}", name=f"Tenant {number:04}") for number in range(2000)
+    )
+    many = [f"tenant-{number:04}" for number in range(1500)]
+    desired.share(chat, Sharing.SELECTED, many, author=ada)
+    page = web.get(ADDRESS)
+    shown = page.context["picker"]
+    ticked = [each.slug for each, is_chosen in shown.rows if is_chosen]
+    assert len(ticked) + len(shown.kept.split()) == 1500
+    ticked.remove("tenant-0000")
+    assert web.post(ADDRESS, {"kept": shown.kept, **form("selected", *ticked, revision=2)}).status_code == 302
+    assert shares() == ("selected", many[1:])
+
+
+def test_the_page_costs_the_same_at_any_size(web: Client) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert web.get(ADDRESS).status_code == 200
+        return len(captured)
+
+    queries()  # the first request notes the session
+    few = queries()
+    Organization.objects.bulk_create(
+        Organization(slug=f"tenant-{number:04}", name=f"Tenant {number:04}") for number in range(2000)
+    )
+    assert queries() == few
+
+
+def test_limits_of_single_organisations_stand_beside(web: Client, chat: Deployment) -> None:
+    set_exception(chat, world.organization("acme"), {LimitScope.USER: Amounts(5, None)})
+    page = web.get(ADDRESS).content.decode()
+    assert "5 requests" in page
+    assert "/deployments/chat/limits/?organization=acme#exception" in page

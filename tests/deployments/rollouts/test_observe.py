@@ -12,6 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from console.models import Notice
 from deployments import desired, observer
 from deployments.clusters import connections
 from deployments.diagnosis import scheduling
@@ -76,6 +77,11 @@ def test_a_wrong_tag_fails_with_the_sentence_and_an_edit_heals_it(living: World)
     assert any(event["reason"] == "Failed" for event in change.evidence["events"])
     living.revise(deployment, living.spec())
     assert until(living, deployment, Phase.SERVING).revision == 2
+    told = Notice.objects.order_by("at").values_list("kind", "subject", "remedy")
+    assert list(told) == [
+        ("deployment.failed", deployment.name, failed.remedy),
+        ("deployment.recovered", deployment.name, ""),
+    ]
 
 
 def test_too_many_gpus_are_told_with_the_number(living: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import pytest
 import redis
 
 from console.models import Membership, User
+from console.organizations import changing
 from deployments import desired
 from deployments.models import Cluster, Deployment, Observation
 from deployments.spec import Limit, RateLimits, SharingSpec
@@ -84,6 +85,18 @@ def test_a_new_key_works_and_a_revoked_one_does_not(town: Town) -> None:
     issuing.revoke(ApiKey.objects.get(name="second"), by=town.bob)
     town.until(401, secret=text)
     assert town.statuses() == [200, 200]
+
+
+def test_a_suspended_organisation_is_told_so_and_works_again_when_it_is_resumed(town: Town) -> None:
+    changing.suspend(town.acme, reason="Unpaid.", by=town.bob)
+    assert town.until(403) < WITHIN
+    answer = town.gateways[0].ask(secret=town.text)
+    assert error(answer)["code"] == "organization_suspended"
+    client = openai.OpenAI(base_url=f"{town.gateways[0].url}/v1", api_key=town.text, max_retries=0)
+    with pytest.raises(openai.PermissionDeniedError, match="suspended"):
+        client.models.list()
+    changing.resume(town.acme)
+    town.until(200)
 
 
 def test_a_rotated_key_works_for_its_overlap(town: Town) -> None:

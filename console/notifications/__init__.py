@@ -1,0 +1,1 @@
+"""The pages of notices: who is told what, by which channel, and whether it arrived."""
