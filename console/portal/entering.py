@@ -49,4 +49,4 @@ def end_look(request: Request) -> HttpResponse:
             return redirect("home")
         record("organization.view_ended", organization)
     messages.success(request, f"You no longer see the portal of {organization}.")
-    return redirect("home")
+    return redirect("organization_detail", organization.slug)

@@ -90,3 +90,12 @@ def test_nobody_chooses_an_organisation_of_others(slug: str) -> None:
     client = world.signed_in(world.tenant("bea@acme.example", "acme"))
     assert client.post("/portal/organization/", {"organization": slug}).status_code == 404
     assert "Initech" not in client.get("/portal/").content.decode()
+
+
+def test_a_suspended_organisation_is_told_on_every_page() -> None:
+    bob = world.signed_in(owner())
+    world.Organization.objects.update(suspended_at=world.ago(days=1), suspension_reason="The bill is open.")
+    for address in MEMBERS:
+        page = bob.get(address).content.decode()
+        assert "Your organisation is suspended" in page, address
+        assert "The bill is open." in page, address
