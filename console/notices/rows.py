@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import models
@@ -49,6 +50,11 @@ class Subscription(models.Model):
     @property
     def is_webhook(self) -> bool:
         return self.channel == Channel.WEBHOOK
+
+    @property
+    def host(self) -> str:
+        """Of a webhook: where it goes, without the path, which may be a password by itself."""
+        return urlsplit(self.url).netloc
 
 
 class Notice(models.Model):

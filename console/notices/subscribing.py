@@ -17,7 +17,7 @@ from console.notices.kinds import DeliveryState, Kind
 from console.notices.rows import Delivery, Notice, Subscription
 
 BOTH_SIGN_FOR = timedelta(days=1)
-_FACTS = ("name", "channel", "is_on", "kinds", "deployments", "addresses", "url")
+_FACTS = ("name", "channel", "is_on", "kinds", "deployments", "addresses", "host")
 
 
 def save(subscription: Subscription, wanted: Mapping[str, Any], by: User) -> str:
@@ -103,4 +103,5 @@ def _drop_waiting(subscription: Subscription) -> None:
 
 
 def _facts(subscription: Subscription) -> dict[str, object]:
-    return {name: getattr(subscription, name) for name in _FACTS}
+    """For the audit: of the address of a webhook, whose path may be a password by itself, only the host is told."""
+    return {**{name: getattr(subscription, name) for name in _FACTS}, "url": Sealed.of(subscription.url)}

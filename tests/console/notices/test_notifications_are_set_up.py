@@ -121,7 +121,23 @@ def test_editing_keeps_the_secret_and_is_recorded(web: Client) -> None:
     assert (subscription.url, subscription.secret.reveal()) == ("https://other.example.com/", before)
     entry = recorded().get()
     assert entry.action == "subscription.edited"
-    assert entry.changes["url"] == ["https://hooks.example.com/slipway", "https://other.example.com/"]
+    assert entry.changes["host"] == ["hooks.example.com", "other.example.com"]
+    assert entry.changes["url"] == ["Secret", "Another secret"]
+
+
+def test_the_path_of_an_address_may_be_a_password_and_is_in_no_record(web: Client) -> None:
+    web.post(f"{PAGE}new/webhook/", given(url="https://hooks.example.com/services/canary-path?k=canary"))
+    subscription = Subscription.objects.get()
+    web.post(f"{PAGE}{subscription.pk}/edit/", given(url="https://hooks.example.com/services/canary-two"))
+    web.post(f"{PAGE}{subscription.pk}/delete/")
+    assert recorded().count() == 3
+    assert "canary" not in "".join(str(entry.changes) for entry in recorded())
+
+
+def test_editing_nothing_is_not_recorded(web: Client) -> None:
+    subscription = notices.webhook(kinds=["deployment.failed"])
+    web.post(f"{PAGE}{subscription.pk}/edit/", given(name="Hook", url=subscription.url))
+    assert not recorded().exists()
 
 
 def test_switched_off_it_sends_nothing_that_waits(web: Client) -> None:
