@@ -1,4 +1,4 @@
-"""Who may see or change what. The only place that answers it.
+"""Who may see or change what. The only place that answers it; docs/access.md is printed from here.
 
 Platform people have roles (groups) that carry permissions; tenants have none of them and see nothing of the
 console. Views ask with `@requires(...)`, querysets with `sees_platform(user)`, templates with `may` (console.shell).
@@ -52,6 +52,22 @@ MATRIX: dict[Role, frozenset[Permission]] = {
     ),
     Role.BILLING: frozenset({Permission.VIEW, Permission.PRICES, Permission.USAGE}),
     Role.VIEWER: frozenset({Permission.VIEW}),
+}
+
+
+class TenantRight(StrEnum):
+    """What somebody may do in the portal of an organisation, beyond what is their own."""
+
+    MEMBERS = "manage members"
+    ALL_KEYS = "see and end the API keys of everybody"
+    ALL_USAGE = "see the usage of everybody"
+    BILL = "see the bill"
+
+
+IN_ORGANIZATION: dict[Membership.Role, frozenset[TenantRight]] = {
+    Membership.Role.OWNER: frozenset(TenantRight),
+    # Using models, with keys and a playground of one's own, is what membership means.
+    Membership.Role.MEMBER: frozenset(),
 }
 
 Person = User | AnonymousUser

@@ -19,7 +19,7 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
-from console.access import Permission, can
+from console.access import IN_ORGANIZATION, Permission, TenantRight, can
 from console.models import Membership, Organization, User
 
 if TYPE_CHECKING:
@@ -39,11 +39,18 @@ class Visit:
 
     user: User
     organization: Organization
-    is_owner: bool
+    role: Membership.Role
     is_looking: bool = False
     """A person of the platform sees what an owner sees, and changes nothing."""
     choices: tuple[Organization, ...] = ()
     """All that the person belongs to, by name; fewer than two: there is nothing to choose."""
+
+    @property
+    def is_owner(self) -> bool:
+        return self.role is Membership.Role.OWNER
+
+    def may(self, right: TenantRight) -> bool:
+        return right in IN_ORGANIZATION[self.role]
 
 
 def visit_of(request: HttpRequest) -> Visit | None:
@@ -97,7 +104,7 @@ def _visit(request: HttpRequest) -> Visit | None:
     if (look := session.get(_LOOK)) and can(user, Permission.ORGANIZATIONS):
         organization = Organization.objects.filter(pk=look["organization"]).first()
         if organization is not None and timezone.now().timestamp() < look["until"]:
-            return Visit(user, organization, is_owner=True, is_looking=True)
+            return Visit(user, organization, Membership.Role.OWNER, is_looking=True)
     memberships = list(
         user.memberships.select_related("organization").order_by("organization__name", "pk")[:MOST_CHOICES]
     )
@@ -108,6 +115,6 @@ def _visit(request: HttpRequest) -> Visit | None:
     return Visit(
         user,
         here.organization,
-        is_owner=here.role == Membership.Role.OWNER,
+        Membership.Role(here.role),
         choices=tuple(each.organization for each in memberships),
     )

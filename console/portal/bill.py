@@ -7,6 +7,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from console.access import TenantRight
 from console.http import Request
 from console.visiting import in_portal
 from metering.usage import invoice
@@ -32,5 +33,5 @@ def month(request: Request, word: str) -> HttpResponse:
 
 def _require_owner(request: Request) -> None:
     """For members there is no such page."""
-    if not request.visit.is_owner:
+    if not request.visit.may(TenantRight.BILL):
         raise Http404

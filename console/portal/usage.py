@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from console.access import TenantRight
 from console.http import Request, page
 from console.portal.meters import meters_of
 from console.portal.shared import models_of
@@ -34,7 +35,7 @@ def usage(request: Request) -> HttpResponse:
     period = request.GET.get("period", "")
     period = period if period in PRESETS else "24h"
     by = request.GET.get("by", "")
-    offered = [word for word in _GROUPS if visit.is_owner or word != "user"]
+    offered = [word for word in _GROUPS if visit.may(TenantRight.ALL_USAGE) or word != "user"]
     by = by if by in offered else offered[0]
     answer = sums.answer(Question(_last(period, now), _GROUPS[by], _whose(visit)))
     models = models_of(visit, now)
@@ -76,7 +77,7 @@ def usage(request: Request) -> HttpResponse:
 def _whose(visit: Visit) -> dict[str, int | str]:
     """Members see their own; nothing in an address changes that."""
     own: dict[str, int | str] = {"organization": visit.organization.pk}
-    return own if visit.is_owner else {**own, "user": visit.user.pk}
+    return own if visit.may(TenantRight.ALL_USAGE) else {**own, "user": visit.user.pk}
 
 
 def _last(word: str, now: datetime) -> Period:
@@ -89,11 +90,11 @@ def _months(visit: Visit, now: datetime) -> list[tuple[str, list[str]]]:
     begin = invoice.month_of(now).begin
     this = Period("custom", begin, _last("24h", now).end, UTC, "UTC", HOUR)
     asked: list[tuple[str, dict[str, int | str]]] = []
-    if visit.is_owner:
+    if visit.may(TenantRight.ALL_USAGE):
         asked.append((visit.organization.name, {"organization": visit.organization.pk}))
     if not visit.is_looking:
         own: dict[str, Any] = {"organization": visit.organization.pk, "user": visit.user.pk}
-        asked.append(("Of that, you" if visit.is_owner else "You", own))
+        asked.append(("Of that, you" if visit.may(TenantRight.ALL_USAGE) else "You", own))
     return [(name, _amounts(sums.answer(Question(this, Group.TOTAL, whose)))) for name, whose in asked]
 
 

@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from console.access import sees_platform
+from console.access import TenantRight, sees_platform
 from console.encryption import EncryptedTextField
 from console.models import Membership, Organization, User
 from console.visiting import Visit
@@ -35,7 +35,7 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def of_visit(self, visit: Visit) -> Self:
         """What is seen in the portal: an owner sees the keys of the organisation, a member their own in it."""
         found = self.filter(organization=visit.organization)
-        return found if visit.is_owner else found.filter(user=visit.user)
+        return found if visit.may(TenantRight.ALL_KEYS) else found.filter(user=visit.user)
 
     def live(self, now: datetime) -> Self:
         """Those that gateways take: neither revoked nor expired, of a person who may still act for the organisation."""

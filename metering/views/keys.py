@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
+from console.access import TenantRight
 from console.http import Request, page
 from console.pages import paginate
 from deployments.tenancy import open_to
@@ -54,7 +55,7 @@ def _columns(request: Request, place: Place) -> dict[str, bool]:
     """Whose keys they are is said to people who see those of others, and for whom, where there is more than one."""
     if not place.is_portal:
         return {"owns": True, "shows_organization": True}
-    return {"owns": request.visit.is_owner, "shows_organization": False}
+    return {"owns": request.visit.may(TenantRight.ALL_KEYS), "shows_organization": False}
 
 
 def detail(request: Request, place: Place, number: int) -> HttpResponse:

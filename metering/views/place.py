@@ -10,6 +10,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_http_methods
 
 from console.access import Permission, can, requires
 from console.http import Request
@@ -68,6 +69,7 @@ View = Callable[..., HttpResponse]
 
 
 def in_console(view: View) -> View:
+    @require_http_methods(["GET", "HEAD", "POST"])
     @requires(Permission.VIEW)
     @wraps(view)
     def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -79,6 +81,7 @@ def in_console(view: View) -> View:
 def in_portal(view: View) -> View:
     """For people who belong to an organisation; for others there is no such page."""
 
+    @require_http_methods(["GET", "HEAD", "POST"])
     @portal_page
     @wraps(view)
     def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from console.access import Permission, can, requires
+from console.access import Permission, TenantRight, can, requires
 from console.http import Request, page
 from console.models import Membership, Organization
 from console.organizations import inviting, members
@@ -65,7 +65,7 @@ def _in_both(view: View) -> tuple[Callable[..., HttpResponse], Callable[..., Htt
     @wraps(view)
     def in_the_portal(request: Request) -> HttpResponse:
         visit = request.visit
-        may_change = visit.is_owner and not visit.is_looking
+        may_change = visit.may(TenantRight.MEMBERS) and not visit.is_looking
         return view(request, Place(visit.organization, is_portal=True, may_change=may_change))
 
     return in_the_console, in_the_portal
