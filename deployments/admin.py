@@ -6,6 +6,7 @@ Deployments are here to be found when a rollout is stuck, and to be looked at ag
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,8 +22,10 @@ from console.audit import rows
 from console.operating import Records
 from deployments import audited, desired
 from deployments.clusters import prometheus
+from deployments.document import rules
 from deployments.document.rules import Refused
 from deployments.models import CatalogModel, Cluster, Deployment, Endpoint, Price, Provider, Transition
+from deployments.spec import Pricing
 from deployments.standing import is_stale, standing_of, with_standing
 from deployments.vocabulary import DesiredState, Phase
 from deployments.write_only import READ_AT_START, KeyField, removal, store_key
@@ -263,11 +266,49 @@ class TransitionAdmin(Records):
     ]
 
 
+class _NewPrice(forms.ModelForm):
+    """What a deployment costs from now on: checked as in its document, and saved as a revision of it."""
+
+    currency = forms.CharField(max_length=10)
+    input_per_million = forms.CharField(max_length=40, label="Input, per 1M tokens")
+    output_per_million = forms.CharField(max_length=40, label="Output, per 1M tokens")
+    cached_input_per_million = forms.CharField(
+        max_length=40, required=False, label="Cached input, per 1M tokens"
+    )
+
+    class Meta:
+        model = Price
+        fields = [
+            *("deployment", "currency", "input_per_million", "output_per_million"),
+            "cached_input_per_million",
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        for name in self.Meta.fields[1:]:
+            text = str(cleaned.get(name) or "")
+            if not text and name == "cached_input_per_million":
+                continue
+            try:
+                cleaned[name] = rules.currency(text) if name == "currency" else rules.price(text)
+            except Refused as error:
+                self.add_error(name, str(error))
+        return cleaned
+
+    def _post_clean(self) -> None:
+        """Nothing is put into the row: it is not this form that saves one."""
+
+
 @admin.register(Price)
 class PriceAdmin(Records):
-    """Prices are appended by a deployment's own pages; nobody changes one, which the database holds as well."""
+    """Prices are only ever added, by the same door as everywhere: as a revision that restarts no replica.
+
+    Nobody changes or deletes one, which the database holds as well.
+    """
 
     looks = Permission.USAGE
+    adds = Permission.PRICES
+    form = _NewPrice
     list_display = [
         "deployment",
         "currency",
@@ -278,7 +319,28 @@ class PriceAdmin(Records):
     ]
     list_select_related = ["deployment"]
     search_fields = ["=deployment__name"]
-    readonly_fields = [
-        *("deployment", "currency", "input_per_million", "output_per_million", "cached_input_per_million"),
-        "effective_from",
-    ]
+
+    def get_fields(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
+        names = _NewPrice.Meta.fields
+        return [*names, "effective_from"] if obj else names
+
+    def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
+        return self.get_fields(request, obj) if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Price, form: Any, change: bool) -> None:
+        said = form.cleaned_data
+        deployment: Deployment = said["deployment"]
+        assert deployment.current is not None
+        pricing = Pricing(
+            said["currency"],
+            said["input_per_million"],
+            said["output_per_million"],
+            said["cached_input_per_million"] or None,
+        )
+        spec = replace(deployment.current.spec, pricing=pricing)
+        author: Any = request.user  # who is here has signed in
+        desired.revise(deployment, spec, author=author, expected=deployment.current.number, note="Price")
+        made = deployment.prices.first()
+        assert made is not None
+        obj.pk = made.pk
+        obj.refresh_from_db()

@@ -18,7 +18,7 @@ from console.access import Permission, Role, can
 from console.audit import record
 from console.models import User
 from console.operating import Records
-from deployments.models import Cluster, Deployment
+from deployments.models import Cluster, Deployment, Price
 from deployments.vocabulary import Phase
 from metering.ledger import intake
 from metering.models import ApiKey, UsageEvent, UsageReject
@@ -104,7 +104,10 @@ def test_nothing_is_deleted_or_added(records: Place, model: Any) -> None:
     before = set(model._default_manager.values_list("pk", flat=True))
     if row is not None:
         assert web.post(of(model, "delete", row.pk), {"post": "yes"}).status_code == 403
-    assert web.post(of(model, "add"), {}).status_code == 403
+    added = web.post(of(model, "add"), {})
+    assert added.status_code == (
+        200 if model is Price else 403
+    )  # of prices, a form that says what is missing
     web.post(of(model), {"action": "delete_selected", "_selected_action": ["1"], "post": "yes"})
     after = set(model._default_manager.values_list("pk", flat=True))
     # Each of the attempts is in the audit, and nowhere else.
@@ -161,6 +164,32 @@ def test_each_reason_to_be_stuck_can_be_asked_for(records: Place, why: str) -> N
     )
     shown = world.signed_in(person(Role.OPERATOR)).get(of(Deployment), {"stuck": why}).content.decode()
     assert (">chat<" in shown) == (why in {"overdue", "unapplied", "nonsense"})
+
+
+def test_a_price_is_added_as_a_revision_and_never_changed(records: Place) -> None:
+    given = {
+        "deployment": records.deployment.pk,
+        "currency": "eur",
+        "input_per_million": "0.25",
+        "output_per_million": "1.5",
+        "cached_input_per_million": "",
+    }
+    operator = world.signed_in(person(Role.OPERATOR))
+    assert operator.post(of(Price, "add"), given).status_code == 403
+    web = world.signed_in(person(Role.ADMINISTRATOR))
+    for field, odd in (("input_per_million", "-1"), ("currency", "BTC"), ("output_per_million", "NaN")):
+        assert web.post(of(Price, "add"), given | {field: odd}).status_code == 200
+    assert Price.objects.count() == 1
+    assert web.post(of(Price, "add"), given).status_code == 302
+    newest = records.deployment.prices.first()
+    assert newest is not None
+    assert (newest.currency, str(newest.input_per_million)) == ("EUR", "0.250000000000")
+    fresh = Deployment.objects.get(pk=records.deployment.pk)
+    assert fresh.current is not None
+    assert fresh.current.number == 2
+    assert fresh.spec.pricing is not None
+    assert fresh.spec.pricing.currency == "EUR"
+    assert web.post(of(Price, "change", newest.pk), given | {"input_per_million": "9"}).status_code == 403
 
 
 def test_keys_are_revoked_through_the_one_door(records: Place) -> None:
