@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django_htmx.middleware import HtmxDetails
 
+from console import problem_document
 from console.models import User
 from console.visiting import Visit
 
@@ -53,5 +54,7 @@ def bounded_input(
 
 
 def refuse(request: HttpRequest, status: int, sentence: str) -> HttpResponse:
-    """An error page with one sentence."""
+    """An error page with one sentence; for programs a problem document."""
+    if request.path.startswith("/api/"):
+        return problem_document.answer(status, sentence)
     return render(request, "refused.html", {"sentence": sentence, "status": status}, status=status)

@@ -6,14 +6,17 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from console.access_key import AccessKey, IdempotentCall
 from console.audit.entry import AuditEntry, AuditHead
 from console.notices.rows import Delivery, Notice, Subscription
 from console.organizations.invitation import Invitation
 
 __all__ = [
+    "AccessKey",
     "AuditEntry",
     "AuditHead",
     "Delivery",
+    "IdempotentCall",
     "Invitation",
     "Membership",
     "Notice",

@@ -306,6 +306,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(minute="3"),
         "options": {"expires": 3000},
     },
+    "forget-old-calls": {
+        "task": "console.tasks.forget_old_calls",
+        "schedule": crontab(minute="41"),
+        "options": {"expires": 3000},
+    },
     "count-gpus": {"task": "metering.tasks.count_gpus", "schedule": crontab(), "options": {"expires": 60}},
     # Late enough for the requests of the hour before to have ended.
     "close-gpu-hours": {

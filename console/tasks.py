@@ -1,9 +1,12 @@
 """Periodic tasks of the console itself."""
 
+from datetime import timedelta
+
 from celery import shared_task
 from django.utils import timezone
 
 from console import health, sessions
+from console.access_key import IdempotentCall
 from console.audit import acting_as_program, retention, verifying
 from console.notices import delivering
 
@@ -30,6 +33,12 @@ def verify_audit() -> None:
 def prune_audit() -> None:
     with acting_as_program("daily pruning"):
         retention.prune(timezone.now())
+
+
+@shared_task
+def forget_old_calls() -> None:
+    """What was kept so that calls are made once."""
+    IdempotentCall.objects.filter(created_at__lt=timezone.now() - timedelta(days=1)).delete()
 
 
 @shared_task(ignore_result=True)

@@ -22,6 +22,8 @@ urlpatterns = [
     path("", include("deployments.urls")),
     # what is used
     path("", include("metering.urls")),
+    # the same for programs
+    path("", include("console.api.urls")),
     # who the tenants are, and what they see
     path("", include("console.organizations.urls")),
     path("", include("console.portal.urls")),

@@ -15,8 +15,10 @@ from django.db import transaction
 
 from console.models import User
 from deployments import desired, document
+from deployments.document import Problem
 from deployments.models import Deployment
 from deployments.spec import DeploymentSpec
+from deployments.vocabulary import Sharing
 
 
 class Result(StrEnum):
@@ -70,6 +72,17 @@ def apply_document(
         if dry_run:
             transaction.set_rollback(True)
     return outcome
+
+
+def share_problems(spec: DeploymentSpec, found: Deployment | None) -> list[Problem]:
+    """What speaks against a document of somebody who may not share: it is no way around that right."""
+    before = found.current.spec.sharing if found and found.current else None
+    if spec.sharing == before or (before is None and spec.sharing.mode is Sharing.PRIVATE):
+        return []
+    sentence = (
+        "Your role does not include sharing. Leave this part as it is, and ask an administrator to share."
+    )
+    return [Problem("spec.sharing", sentence)]
 
 
 def differences(before: DeploymentSpec, after: DeploymentSpec) -> tuple[Difference, ...]:

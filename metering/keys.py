@@ -20,23 +20,25 @@ WORD = "slipway_"
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _NAME, _SECRET, _CHECK = 8, 34, 6
 LENGTH = len(WORD) + _NAME + _SECRET + _CHECK
-_FORM = re.compile(rf"{WORD}[0-9A-Za-z]{{{_NAME + _SECRET + _CHECK}}}")
+_REST = re.compile(rf"[0-9A-Za-z]{{{_NAME + _SECRET + _CHECK}}}")
 
 
-def mint() -> str:
-    """A new key."""
-    text = WORD + "".join(secrets.choice(_ALPHABET) for _ in range(_NAME + _SECRET))
+def mint(word: str = WORD) -> str:
+    """A new key. `word`: what other kinds of keys begin with, made in the same way."""
+    text = word + "".join(secrets.choice(_ALPHABET) for _ in range(_NAME + _SECRET))
     return text + _checksum(text)
 
 
-def prefix_of(key: str) -> str:
+def prefix_of(key: str, word: str = WORD) -> str:
     """What may be shown of a key for ever, so that people recognise it."""
-    return key[: len(WORD) + _NAME]
+    return key[: len(word) + _NAME]
 
 
-def is_whole(key: str) -> bool:
+def is_whole(key: str, word: str = WORD) -> bool:
     """Whether it can be a key of ours at all: complete, and without a slip."""
-    return _FORM.fullmatch(key) is not None and _checksum(key[:-_CHECK]) == key[-_CHECK:]
+    rest = key.removeprefix(word)
+    is_formed = key.startswith(word) and _REST.fullmatch(rest) is not None
+    return is_formed and _checksum(key[:-_CHECK]) == key[-_CHECK:]
 
 
 def digest(key: str) -> str:

@@ -34,6 +34,11 @@ def set_shadow(deployment: Deployment, shadow: bool) -> None:
         )
 
 
+def is_shadow(deployment: Deployment) -> bool:
+    """Whether its limits only report."""
+    return LimitMode.objects.filter(deployment=deployment, shadow=True).exists()
+
+
 def exception_of(deployment: Deployment, organization: Organization) -> dict[LimitScope, Amounts]:
     """The scopes in which this organisation has limits of its own."""
     rows = LimitOverride.objects.filter(deployment=deployment, organization=organization)

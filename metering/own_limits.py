@@ -14,6 +14,16 @@ MOST_SHOWN = 500
 _ORDER = {scope.value: place for place, scope in enumerate(LimitScope)}
 
 
+def own_amounts(deployment: Deployment) -> dict[str, dict[LimitScope, Amounts]]:
+    """By short name; only the scopes that differ. One query."""
+    found: dict[str, dict[LimitScope, Amounts]] = {}
+    rows = LimitOverride.objects.filter(deployment=deployment).select_related("organization")
+    for each in rows.order_by("organization__slug")[: MOST_SHOWN * len(LimitScope)]:
+        amounts = Amounts(each.requests_per_minute, each.tokens_per_minute)
+        found.setdefault(each.organization.slug, {})[LimitScope(each.scope)] = amounts
+    return found
+
+
 def own_limits(deployment: Deployment) -> list[OwnLimits]:
     """By name; only the scopes that differ. One query."""
     found: dict[Organization, list[tuple[str, str]]] = {}

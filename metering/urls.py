@@ -32,7 +32,6 @@ urlpatterns = [
     path("clusters/<slug:slug>/gpu-costs/", gpu_rates.manage, name="cluster_gpu_costs"),
     path("fleet/", fleet.fleet, name="fleet"),
     path("usage/", usage_overview.overview, name="usage"),
-    path("api/v1/usage/<slug:word>/", usage_overview.as_json, name="api_usage"),
     path("usage/invoices/", invoices.newest, name="usage_invoices"),
     path("usage/invoices/<str:word>/", invoices.month, name="usage_month"),
     path("usage/invoices/<str:word>/<slug:slug>/", invoices.one, name="usage_invoice"),

@@ -73,6 +73,11 @@ def acting_as(actor: Actor) -> Iterator[None]:
         _current.reset(token)
 
 
+def act_as(actor: Actor) -> None:
+    """What is recorded in the rest of this request was done by `actor`: who asks is known only once it is looked at."""
+    _current.set(replace(_current.get(), actor=actor))
+
+
 def acting_as_program(name: str) -> AbstractContextManager[None]:
     """What is recorded inside was done by a program, such as "manage.py apply"."""
     return acting_as(Actor(ActorKind.PROGRAM, name[:254]))

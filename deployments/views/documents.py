@@ -10,14 +10,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 from console.access import Permission, can, requires
 from console.http import Request, page
 from deployments import document, masking
-from deployments.applying import Outcome, Result, apply_document
+from deployments.applying import Outcome, Result, apply_document, share_problems
 from deployments.desired import Conflict
 from deployments.document import InvalidDocument, Problem
 from deployments.manifests import EngineNotOffered
 from deployments.models import Deployment
 from deployments.spec import DeploymentSpec
 from deployments.views.frame import find, head
-from deployments.vocabulary import DesiredState, RolloutStrategy, Sharing
+from deployments.vocabulary import DesiredState, RolloutStrategy
 
 LONGEST_SECRET = 10_000
 
@@ -105,17 +105,10 @@ def _secrets_to_ask(spec: DeploymentSpec) -> list[str]:
 
 
 def _not_allowed(request: Request, spec: DeploymentSpec) -> list[Problem]:
-    """A document is no way around the right to share."""
     if can(request.user, Permission.SHARE):
         return []
     found = Deployment.objects.select_related("current").filter(name=spec.name).first()
-    before = found.current.spec.sharing if found and found.current else None
-    if spec.sharing == before or (before is None and spec.sharing.mode is Sharing.PRIVATE):
-        return []
-    sentence = (
-        "Your role does not include sharing. Leave this part as it is, and ask an administrator to share."
-    )
-    return [Problem("spec.sharing", sentence)]
+    return share_problems(spec, found)
 
 
 def _told(outcome: Outcome) -> str:

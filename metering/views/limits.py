@@ -20,7 +20,6 @@ from deployments.vocabulary import LimitScope
 from metering import limit_changes
 from metering.limit_changes import Amounts
 from metering.limit_forms import ExceptionForm, OrganizationForm, in_words
-from metering.models import LimitMode
 from metering.own_limits import own_limits
 
 MOST_SUGGESTED = 900
@@ -65,7 +64,7 @@ def manage(request: Request, name: str) -> HttpResponse:
     context = head(deployment, standing, "deployment_limits", now) | {
         "general": [(scope.label, general.get(scope, Amounts())) for scope in LimitScope],
         "exceptions": own_limits(deployment),
-        "is_shadow": LimitMode.objects.filter(deployment=deployment, shadow=True).exists(),
+        "is_shadow": limit_changes.is_shadow(deployment),
         "may_change": may_change,
         **editing,
     }

@@ -79,30 +79,6 @@ def overview(request: Request) -> HttpResponse:
     return page(request, "metering/usage.html", context, status=422 if problem else 200)
 
 
-@require_safe
-@requires(Permission.USAGE)
-def as_json(request: Request, word: str) -> HttpResponse:
-    """The same for programs: `/api/v1/usage/<word>/`. Errors are problem details (RFC 9457)."""
-    group = next((each for each in Group if _in_address(each) == word), None)
-    if group is None:
-        return _problem(404, "Usage cannot be added up in this way.")
-    try:
-        question = asking.read(request.GET, timezone.now(), group)
-    except (BadPeriod, BadQuestion) as error:
-        return _problem(422, str(error))
-    return JsonResponse(exporting.as_json(question, sums.answer(question)))
-
-
-def _in_address(group: Group) -> str:
-    plain = {Group.TOTAL: "total", Group.TIME: "time-series"}
-    return plain.get(group, f"by-{group.word}")
-
-
-def _problem(status: int, detail: str) -> HttpResponse:
-    said = {"status": status, "title": "Not found" if status == 404 else "Not answered", "detail": detail}
-    return JsonResponse(said, status=status, content_type="application/problem+json")
-
-
 def _as_file(question: Question, text: str) -> HttpResponse:
     response = HttpResponse(text, content_type="text/csv; charset=utf-8")
     period = question.period

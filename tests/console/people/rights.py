@@ -12,6 +12,66 @@ from console.access import TenantRight as T
 EVERYBODY, PERSON, MEMBER, NO = "everybody", "whoever is signed in", "member", "–"
 Right = P | T | str
 
+#: Operations of the API beside reading (`view_console`), by method and address.
+OPERATIONS: dict[str, P] = {
+    **dict.fromkeys(
+        (
+            "POST /models",
+            "PATCH /models/{slug}",
+            "DELETE /models/{slug}",
+            "POST /providers",
+        ),
+        P.CATALOG,
+    ),
+    **dict.fromkeys(
+        (
+            "POST /clusters",
+            "PATCH /clusters/{slug}",
+            "DELETE /clusters/{slug}",
+            "POST /clusters/{slug}/check",
+            "POST /endpoints",
+            "PATCH /endpoints/{slug}",
+            "DELETE /endpoints/{slug}",
+            "POST /endpoints/{slug}/check",
+        ),
+        P.CLUSTERS,
+    ),
+    **dict.fromkeys(
+        (
+            "PUT /deployments/{name}",
+            "DELETE /deployments/{name}",
+            "POST /deployments/{name}/stop",
+            "POST /deployments/{name}/start",
+            "POST /deployments/{name}/restart",
+            "POST /deployments/{name}/roll-back",
+        ),
+        P.DEPLOY,
+    ),
+    "PUT /deployments/{name}/sharing": P.SHARE,
+    "PUT /deployments/{name}/limits/{organization}": P.PRICES,
+    "DELETE /deployments/{name}/limits/{organization}": P.PRICES,
+    "GET /deployments/{name}/prices": P.USAGE,
+    "GET /usage/{word}/": P.USAGE,
+    **dict.fromkeys(
+        (
+            "POST /organizations",
+            "PATCH /organizations/{slug}",
+            "POST /organizations/{slug}/suspend",
+            "POST /organizations/{slug}/resume",
+            "PUT /organizations/{slug}/members/{number}",
+            "DELETE /organizations/{slug}/members/{number}",
+            "POST /organizations/{slug}/invitations",
+            "POST /api-keys",
+            "POST /api-keys/{number}/rotate",
+            "POST /api-keys/{number}/revoke",
+        ),
+        P.ORGANIZATIONS,
+    ),
+    # Of one's own.
+    "POST /access-keys": P.VIEW,
+    "DELETE /access-keys/{number}": P.VIEW,
+}
+
 RIGHTS: dict[str, tuple[Right, Right]] = {
     # name: (reading, writing)
     "home": (PERSON, NO),
@@ -124,7 +184,12 @@ RIGHTS: dict[str, tuple[Right, Right]] = {
     "endpoint_delete": (P.CLUSTERS, P.CLUSTERS),
     "fleet": (P.VIEW, NO),
     "usage": (P.USAGE, NO),
-    "api_usage": (P.USAGE, NO),
+    "api_document": (P.VIEW, NO),
+    "api_reference": (P.VIEW, NO),
+    "api_missing": (EVERYBODY, EVERYBODY),
+    "access_key_list": (P.VIEW, NO),
+    "access_key_create": (P.VIEW, P.VIEW),
+    "access_key_revoke": (NO, P.VIEW),
     "usage_invoices": (P.USAGE, NO),
     "usage_month": (P.USAGE, NO),
     "usage_invoice": (P.USAGE, NO),

@@ -14,7 +14,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from console.access import IN_ORGANIZATION, MATRIX, Permission, Role, TenantRight
 from console.models import Membership, User
-from tests.console.people.rights import EVERYBODY, MEMBER, NO, PERSON, RIGHTS, Right
+from tests.console.people.rights import EVERYBODY, MEMBER, NO, OPERATIONS, PERSON, RIGHTS, Right
 from tests.console.people.test_every_address_is_guarded import ROWS, world_of_rows
 from tests.deployments.pages import world
 
@@ -28,6 +28,7 @@ NOT_THERE = {
     *("session_end", "mfa_deactivate_totp", "mfa_remove_webauthn"),
     *("single_sign_on", "single_sign_on_confirm", "single_sign_on_callback"),
     *("person_detail", "person_role", "person_invite_again", "person_deactivate", "person_reactivate"),
+    *("api_missing", "access_key_revoke"),
     *("person_sign_out", "person_reset_second_factor", "audit_entry", "notification_again"),
     *(
         "portal_playground",
@@ -75,7 +76,9 @@ def may(kind: str, right: Right) -> bool:
 def outcome(answer: Any) -> str:
     if answer.status_code == 302 and answer["Location"].partition("?")[0] == "/sign-in/":
         return "sign-in"
-    return {403: "refused", 404: "absent", 405: "no such method"}.get(answer.status_code, "in")
+    return {401: "sign-in", 403: "refused", 404: "absent", 405: "no such method"}.get(
+        answer.status_code, "in"
+    )
 
 
 def allowed_outcomes(kind: str, name: str, right: Right) -> set[str]:
@@ -164,7 +167,7 @@ def test_the_document_says_what_holds() -> None:
 
 
 def document() -> str:
-    return "\n".join([*_head(), *_platform(), *_tenants(), *_addresses(), ""])
+    return "\n".join([*_head(), *_platform(), *_tenants(), *_addresses(), *_operations(), ""])
 
 
 def _head() -> Iterator[str]:
@@ -206,6 +209,17 @@ def _addresses() -> Iterator[str]:
         yield f"| `{address}` | {reads} | {writes} |"
 
 
+def _operations() -> Iterator[str]:
+    yield from ("", "## Operations of the API", "")
+    yield (
+        "Below `/api/v1`. An access key needs the right itself, and its owner must hold it at that time. Every other "
+        "operation reads, and needs only `view_console`."
+    )
+    yield from ("", "| operation | right |", "| --- | --- |")
+    for operation, right in OPERATIONS.items():
+        yield f"| `{operation}` | {right.value} |"
+
+
 def _word(right: Right) -> str:
     return right.value if isinstance(right, Permission | TenantRight) else str(right)
 
@@ -213,7 +227,7 @@ def _word(right: Right) -> str:
 def _patterns(resolver: Any = None, prefix: str = "/") -> Iterator[tuple[str, str]]:
     for entry in (resolver or get_resolver()).url_patterns:
         if isinstance(entry, URLResolver):
-            if entry.namespace != "admin":
+            if entry.namespace not in {"admin", "api"}:
                 yield from _patterns(entry, prefix + str(entry.pattern))
         elif isinstance(entry, URLPattern):
             yield (prefix + str(entry.pattern)).replace("|", "\\|"), str(entry.name)

@@ -16,7 +16,7 @@ BUDGETS = {
     "/deployments/d-0/": 7,
     "/deployments/d-0/configuration/": 6,
     "/deployments/d-0/metrics/": 11,
-    "/deployments/d-0/sharing/": 6,
+    "/deployments/d-0/sharing/": 9,
     "/deployments/d-0/yaml/": 5,
     "/deployments/d-0/delete/": 7,
 }

@@ -1,0 +1,108 @@
+"""Access keys of this API itself: one's own, and for administrators those of everybody."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from ninja import Query, Router, Schema, Status
+
+from console.access import Permission
+from console.access_key import AccessKey
+from console.api import issuing
+from console.api.authentication import Asking
+from console.api.idempotency import once
+from console.api.paging import MOST, USUAL, Page, paged
+from console.api.problems import Problem
+
+router = Router(tags=["Access keys"])
+
+
+class AccessKeyOut(Schema):
+    id: int
+    name: str
+    owner: str
+    prefix: str
+    scopes: list[str]
+    is_live: bool
+    created_at: str
+    expires_at: str
+    last_used_at: str | None
+
+
+class AccessKeyShown(AccessKeyOut):
+    key: str
+    """The key itself, this once."""
+
+
+class AccessKeyNew(Schema):
+    name: str
+    scopes: list[str] = []
+    days: int = issuing.USUAL_LIFE.days
+
+
+class AccessKeys(Page):
+    items: list[AccessKeyOut]
+
+
+@router.get("/access-keys", response=AccessKeys)
+def list_access_keys(
+    request: Asking, response: HttpResponse, limit: int = Query(USUAL, ge=1, le=MOST), cursor: str = ""
+) -> dict[str, Any]:
+    """Newest first."""
+    rows = visible(request.auth)
+    return paged(request, response, rows, "id", _shown, limit=limit, cursor=cursor, is_newest_first=True)
+
+
+@router.post("/access-keys", response={201: AccessKeyShown})
+@once(secret=True)
+def create_access_key(request: Asking, response: HttpResponse, given: AccessKeyNew) -> Status[dict[str, Any]]:
+    """Of one's own. A key makes no key with more rights than it has itself."""
+    user = request.auth.user
+    unknown = sorted(set(given.scopes) - set(Permission))
+    if unknown:
+        raise Problem(422, errors=[("scopes", f"There is no right “{unknown[0][:60]}”.")])
+    scopes = [Permission(word) for word in given.scopes]
+    if not all(request.auth.may(each) for each in scopes):
+        raise Problem(403, "This access key cannot give rights that it does not have.")
+    if not 0 < given.days <= issuing.LONGEST_LIFE.days:
+        raise Problem(422, errors=[("days", f"It is 1 to {issuing.LONGEST_LIFE.days}.")])
+    try:
+        key, text = issuing.issue(
+            owner=user, name=given.name, scopes=scopes, life=timedelta(days=given.days), by=user
+        )
+    except issuing.Refused as refused:
+        raise Problem(422, errors=[(refused.field or "", str(refused))]) from None
+    response["Cache-Control"] = "no-store"
+    return Status(201, {**_shown(key), "key": text})
+
+
+@router.delete("/access-keys/{number}", response={204: None})
+def revoke(request: Asking, number: int) -> Status[None]:
+    if not 0 < number < 2**63:
+        raise Problem(404)
+    issuing.revoke(get_object_or_404(visible(request.auth), pk=number))
+    return Status(204, None)
+
+
+def visible(principal: Any) -> Any:
+    """One's own; those of everybody for who administers people."""
+    rows = AccessKey.objects.select_related("user")
+    return rows if principal.may(Permission.ORGANIZATIONS) else rows.filter(user=principal.user)
+
+
+def _shown(key: AccessKey) -> dict[str, Any]:
+    return {
+        "id": key.pk,
+        "name": key.name,
+        "owner": key.user.email,
+        "prefix": key.prefix,
+        "scopes": key.scopes,
+        "is_live": key.revoked_at is None and key.expires_at > timezone.now() and key.user.is_active,
+        "created_at": key.created_at.isoformat(),
+        "expires_at": key.expires_at.isoformat(),
+        "last_used_at": key.last_used_at.isoformat() if key.last_used_at else None,
+    }
