@@ -17,6 +17,7 @@ from console.api.authentication import Asking
 from console.api.idempotency import once
 from console.api.paging import MOST, USUAL, Page, paged
 from console.api.problems import Problem
+from console.api.reading import Given
 
 router = Router(tags=["Access keys"])
 
@@ -38,7 +39,7 @@ class AccessKeyShown(AccessKeyOut):
     """The key itself, this once."""
 
 
-class AccessKeyNew(Schema):
+class AccessKeyNew(Given):
     name: str
     scopes: list[str] = []
     days: int = issuing.USUAL_LIFE.days

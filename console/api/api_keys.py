@@ -15,6 +15,7 @@ from console.api.authentication import Asking, needs
 from console.api.idempotency import once
 from console.api.paging import MOST, USUAL, Page, paged
 from console.api.problems import Problem
+from console.api.reading import Given
 from console.models import Membership
 from deployments.models import Deployment
 from metering import issuing
@@ -44,7 +45,7 @@ class ApiKeyShown(ApiKeyOut):
     """The key itself, this once."""
 
 
-class ApiKeyNew(Schema):
+class ApiKeyNew(Given):
     user: str
     """E-mail address of a member."""
     organization: str
@@ -54,7 +55,7 @@ class ApiKeyNew(Schema):
     deployments: list[str] | None = None
 
 
-class Rotation(Schema):
+class Rotation(Given):
     overlap_seconds: int = 0
 
 

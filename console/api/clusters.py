@@ -9,7 +9,7 @@ from django.db.models import ProtectedError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from ninja import Query, Router, Schema, Status
+from ninja import Body, Query, Router, Schema, Status
 
 from console.access import Permission
 from console.api.authentication import Asking, needs
@@ -95,14 +95,14 @@ def get_cluster(request: Asking, slug: str) -> dict[str, Any]:
 
 @router.post("/clusters", response={201: ClusterOut}, auth=needs(Permission.CLUSTERS))
 @once()
-def create_cluster(request: Asking, given: dict[str, Any]) -> Status[dict[str, Any]]:
+def create_cluster(request: Asking, given: Body[dict[str, Any]]) -> Status[dict[str, Any]]:
     """The values of the form in the console; `kubeconfig_text` is kept encrypted and never shown."""
     form = filled(ClusterForm, {"kind": "kubeconfig", **given})
     return Status(201, _cluster(_saved(form, audited.CLUSTER)))
 
 
 @router.patch("/clusters/{slug}", response=ClusterOut, auth=needs(Permission.CLUSTERS))
-def edit_cluster(request: Asking, slug: str, given: dict[str, Any]) -> dict[str, Any]:
+def edit_cluster(request: Asking, slug: str, given: Body[dict[str, Any]]) -> dict[str, Any]:
     cluster = _find_cluster(request.auth.user, slug)
     form: Any = filled(ClusterForm, given, instance=cluster)
     saved = _saved(form, audited.CLUSTER)
@@ -141,14 +141,14 @@ def get_endpoint(request: Asking, slug: str) -> dict[str, Any]:
 
 @router.post("/endpoints", response={201: EndpointOut}, auth=needs(Permission.CLUSTERS))
 @once()
-def create_endpoint(request: Asking, given: dict[str, Any]) -> Status[dict[str, Any]]:
+def create_endpoint(request: Asking, given: Body[dict[str, Any]]) -> Status[dict[str, Any]]:
     user = request.auth.user
     form = filled(EndpointForm, given, references={"cluster": _clusters(user)}, user=user)
     return Status(201, _endpoint(_saved(form, audited.ENDPOINT)))
 
 
 @router.patch("/endpoints/{slug}", response=EndpointOut, auth=needs(Permission.CLUSTERS))
-def edit_endpoint(request: Asking, slug: str, given: dict[str, Any]) -> dict[str, Any]:
+def edit_endpoint(request: Asking, slug: str, given: Body[dict[str, Any]]) -> dict[str, Any]:
     user = request.auth.user
     endpoint = _find_endpoint(user, slug)
     form = filled(

@@ -14,6 +14,7 @@ from console.api.authentication import Asking, needs
 from console.api.idempotency import once
 from console.api.paging import MOST, USUAL, Page, paged
 from console.api.problems import Problem, of_document
+from console.api.reading import Given
 from deployments import desired, document
 from deployments.applying import apply_document, share_problems
 from deployments.desired import Conflict
@@ -90,7 +91,7 @@ class Revisions(Page):
     items: list[RevisionOut]
 
 
-class RollBack(Schema):
+class RollBack(Given):
     revision: int
     note: str = ""
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.forms.models import BaseModelForm, model_to_dict
 
 from console.api.problems import Problem, of_form
+from console.encryption import Sealed
 
 _SCALARS = (str, int, bool, type(None))
 
@@ -52,9 +53,9 @@ def filled(
 
 
 def _as_form(data: Mapping[str, Any]) -> dict[str, Any]:
-    """As a browser would send it: texts; what is off or empty is not sent."""
+    """As a browser would send it: texts; what is off or empty is not sent, and no secret, so that it stays."""
     return {
         name: "on" if value is True else str(getattr(value, "value", value))
         for name, value in data.items()
-        if value is not None and value is not False
+        if value is not None and value is not False and not isinstance(value, Sealed)
     }

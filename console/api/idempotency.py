@@ -58,7 +58,7 @@ def once(*, secret: bool = False) -> Callable[[Callable[..., Any]], Callable[...
 
 def _resolved(operation: Callable[..., Any]) -> inspect.Signature:
     """With classes instead of their names, which would be looked up in this module."""
-    hints, signature = get_type_hints(operation), inspect.signature(operation)
+    hints, signature = get_type_hints(operation, include_extras=True), inspect.signature(operation)
     parameters = [
         each.replace(annotation=hints.get(name, each.annotation))
         for name, each in signature.parameters.items()

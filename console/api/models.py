@@ -8,7 +8,7 @@ from django.db import IntegrityError
 from django.db.models import ProtectedError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
-from ninja import Query, Router, Schema, Status
+from ninja import Body, Query, Router, Schema, Status
 
 from console.access import Permission
 from console.api.authentication import Asking, needs
@@ -78,14 +78,14 @@ def get_model(request: Asking, slug: str) -> dict[str, Any]:
 
 @router.post("/models", response={201: ModelOut}, auth=needs(Permission.CATALOG))
 @once()
-def create_model(request: Asking, given: dict[str, Any]) -> Status[dict[str, Any]]:
+def create_model(request: Asking, given: Body[dict[str, Any]]) -> Status[dict[str, Any]]:
     """The values of the form in the console; `provider` is a short name."""
     form: Any = filled(CatalogModelForm, given, references={"provider": _providers()})
     return Status(201, shown(rows.save(form, audited.MODEL)))
 
 
 @router.patch("/models/{slug}", response=ModelOut, auth=needs(Permission.CATALOG))
-def edit_model(request: Asking, slug: str, given: dict[str, Any]) -> dict[str, Any]:
+def edit_model(request: Asking, slug: str, given: Body[dict[str, Any]]) -> dict[str, Any]:
     """Only what is sent changes."""
     model = _find(request.auth.user, slug)
     form: Any = filled(CatalogModelForm, given, instance=model, references={"provider": _providers()})
@@ -114,7 +114,7 @@ def list_providers(
 
 @router.post("/providers", response={201: ProviderOut}, auth=needs(Permission.CATALOG))
 @once()
-def create_provider(request: Asking, given: dict[str, Any]) -> Status[dict[str, Any]]:
+def create_provider(request: Asking, given: Body[dict[str, Any]]) -> Status[dict[str, Any]]:
     form: Any = filled(ProviderForm, given)
     try:
         return Status(201, _provider(rows.save(form, audited.PROVIDER)))

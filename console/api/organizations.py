@@ -14,6 +14,7 @@ from console.api.authentication import Asking, needs
 from console.api.idempotency import once
 from console.api.paging import MOST, USUAL, Page, paged
 from console.api.problems import Problem, of_form
+from console.api.reading import Given
 from console.models import Membership, Organization
 from console.organizations import changing, inviting, members
 from console.organizations.forms import InviteForm, NameForm, NewForm, RoleForm, SuspendForm
@@ -29,16 +30,16 @@ class OrganizationOut(Schema):
     suspension_reason: str
 
 
-class OrganizationNew(Schema):
+class OrganizationNew(Given):
     slug: str
     name: str
 
 
-class OrganizationEdit(Schema):
+class OrganizationEdit(Given):
     name: str
 
 
-class Suspension(Schema):
+class Suspension(Given):
     reason: str
 
 
@@ -50,11 +51,11 @@ class MemberOut(Schema):
     is_active: bool
 
 
-class RoleSet(Schema):
+class RoleSet(Given):
     role: str
 
 
-class InvitationNew(Schema):
+class InvitationNew(Given):
     email: str
     role: str = "member"
 

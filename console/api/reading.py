@@ -6,9 +6,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.http import HttpRequest
+from ninja import Schema
 from ninja.parser import Parser
+from pydantic import ConfigDict
 
 _DEEPEST = 32
+
+
+class Given(Schema):
+    """What an operation takes: these values, and no others."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class BodyParser(Parser):

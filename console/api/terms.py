@@ -12,6 +12,7 @@ from console.access import Permission
 from console.api.authentication import Asking, needs
 from console.api.paging import MOST, USUAL, Page, paged
 from console.api.problems import Problem, of_document
+from console.api.reading import Given
 from console.models import Organization
 from deployments import desired
 from deployments.desired import Conflict
@@ -26,7 +27,7 @@ router = Router(tags=["Sharing, limits, prices"])
 _MOST_REQUESTS, _MOST_TOKENS = 10**9, 10**12
 
 
-class SharingSet(Schema):
+class SharingSet(Given):
     mode: str
     """private, all or selected."""
     organizations: list[str] = []
@@ -37,7 +38,7 @@ class Limit(Schema):
     tokens_per_minute: int | None = None
 
 
-class Limits(Schema):
+class Limits(Given):
     organization: Limit | None = None
     user: Limit | None = None
     api_key: Limit | None = None

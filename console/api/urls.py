@@ -8,6 +8,7 @@ from console.api.application import api, document, missing
 urlpatterns = [
     path("api/v1/openapi.json", document, name="api_document"),
     path("api/v1/reference/", pages.reference, name="api_reference"),
+    path("api/v1/", missing, name="api_root"),
     path("api/v1/", api.urls),  # type: ignore[arg-type]
     re_path(r"^api/v1/", missing, name="api_missing"),
     path("accounts/access-keys/", pages.listed, name="access_key_list"),

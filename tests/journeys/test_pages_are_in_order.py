@@ -71,6 +71,10 @@ PAGES = [
     "/people/invite/",
     "/people/1/",
     "/people/2/",
+    # the API
+    "/accounts/access-keys/",
+    "/accounts/access-keys/new/",
+    "/api/v1/reference/",
     *ACCOUNT,
 ]
 

@@ -12,7 +12,7 @@ from console.access import TenantRight as T
 EVERYBODY, PERSON, MEMBER, NO = "everybody", "whoever is signed in", "member", "–"
 Right = P | T | str
 
-#: Operations of the API beside reading (`view_console`), by method and address.
+#: Operations of the API beside reading (`view_platform`), by method and address.
 OPERATIONS: dict[str, P] = {
     **dict.fromkeys(
         (
@@ -186,6 +186,7 @@ RIGHTS: dict[str, tuple[Right, Right]] = {
     "usage": (P.USAGE, NO),
     "api_document": (P.VIEW, NO),
     "api_reference": (P.VIEW, NO),
+    "api_root": (EVERYBODY, EVERYBODY),
     "api_missing": (EVERYBODY, EVERYBODY),
     "access_key_list": (P.VIEW, NO),
     "access_key_create": (P.VIEW, P.VIEW),

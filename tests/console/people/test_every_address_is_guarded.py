@@ -169,6 +169,7 @@ ROWS = {
     # the API: its operations are asked one by one in tests/console/api
     "api_document": Row(200, 405, is_public=True, stranger=401),
     "api_reference": reading(),
+    "api_root": Row(404, 404, is_public=True, stranger=404),
     "api_missing": Row(404, 404, is_public=True, stranger=404),
     "access_key_list": reading(),
     "access_key_create": Row(200, 200),

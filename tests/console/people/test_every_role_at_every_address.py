@@ -28,7 +28,7 @@ NOT_THERE = {
     *("session_end", "mfa_deactivate_totp", "mfa_remove_webauthn"),
     *("single_sign_on", "single_sign_on_confirm", "single_sign_on_callback"),
     *("person_detail", "person_role", "person_invite_again", "person_deactivate", "person_reactivate"),
-    *("api_missing", "access_key_revoke"),
+    *("api_root", "api_missing", "access_key_revoke"),
     *("person_sign_out", "person_reset_second_factor", "audit_entry", "notification_again"),
     *(
         "portal_playground",
@@ -213,7 +213,7 @@ def _operations() -> Iterator[str]:
     yield from ("", "## Operations of the API", "")
     yield (
         "Below `/api/v1`. An access key needs the right itself, and its owner must hold it at that time. Every other "
-        "operation reads, and needs only `view_console`."
+        "operation reads, and needs only `view_platform`."
     )
     yield from ("", "| operation | right |", "| --- | --- |")
     for operation, right in OPERATIONS.items():
