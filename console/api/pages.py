@@ -131,7 +131,7 @@ def reference(request: Request) -> HttpResponse:
                 {
                     "method": method.upper(),
                     "path": path,
-                    "summary": operation["summary"],
+                    "summary": operation["summary"].capitalize(),
                     "description": operation.get("description", ""),
                 }
             )

@@ -19,8 +19,9 @@ from tests.deployments.pages import world
 
 pytestmark = pytest.mark.django_db
 DRAFT = uuid.UUID(int=7)
-KEY = 7
-SUBSCRIPTION = 7
+#: Beyond what the sequences of a test's database give out.
+KEY = 7_000_001
+SUBSCRIPTION = 7_000_002
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from console.access import IN_ORGANIZATION, MATRIX, Permission, Role, TenantRight
 from console.models import Membership, User
 from tests.console.people.rights import EVERYBODY, MEMBER, NO, OPERATIONS, PERSON, RIGHTS, Right
-from tests.console.people.test_every_address_is_guarded import ROWS, world_of_rows
+from tests.console.people.test_every_address_is_guarded import KEY, ROWS, world_of_rows
 from tests.deployments.pages import world
 
 __all__ = ["world_of_rows"]
@@ -151,7 +151,7 @@ LENIENT = {"account_change_password", "mfa_activate_totp", "mfa_add_webauthn"}
 def test_another_organisation_is_as_absent_as_one_that_never_was() -> None:
     """E19: equal answers for "not yours" and "not there"."""
     client = client_of("owner")
-    pairs = [("portal_key_detail", 7, 10**9), ("portal_model", "chat", "no-such-model")]
+    pairs = [("portal_key_detail", KEY, 10**9), ("portal_model", "chat", "no-such-model")]
     for name, theirs, never in pairs:
         answers = [client.get(reverse(name, args=[each])) for each in (theirs, never)]
         assert {answer.status_code for answer in answers} == {404}
