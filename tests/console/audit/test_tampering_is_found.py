@@ -1,4 +1,4 @@
-"""Somebody with all rights in the database changes or deletes entries: the command names the first one."""
+"""E27: Somebody with all rights in the database changes or deletes entries: the command names the first one."""
 
 from __future__ import annotations
 

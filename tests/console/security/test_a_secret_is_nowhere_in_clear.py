@@ -123,7 +123,7 @@ def test_no_page_and_no_answer_has_any(admin: Caller) -> None:
             for part in ("", "yaml/", "configuration/", "edit/", "revisions/1/")
         ),
         f"/audit/?q={TOKEN}",
-        "/audit/export/csv/",
+        "/audit/export.csv",
         "/admin/deployments/cluster/",
         f"/admin/deployments/cluster/{Cluster.objects.get(slug='osl-9').pk}/change/",
         f"/admin/deployments/deployment/{Deployment.objects.get(name='secretive').pk}/change/",

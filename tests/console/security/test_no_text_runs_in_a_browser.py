@@ -1,0 +1,114 @@
+"""E23: markup and formulas in every text that people or clusters give are shown as text, in a real browser."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from playwright.sync_api import Browser, Page
+
+from console.audit import Actor, ActorKind, Thing, acting_as, record, refuse
+from console.models import Organization
+from deployments.models import CatalogModel, Cluster, Deployment, Endpoint, Provider
+from deployments.vocabulary import Phase
+from tests.browser import wait_for_the_last_answer
+from tests.deployments.pages import world
+
+pytestmark = pytest.mark.django_db(transaction=True)
+EVIL = "<img src=x onerror=alert(1)>\"'><script>alert(2)</script>"
+FORMULA = "=cmd|' /C calc'!A0"
+PAGES = [
+    "/",
+    "/deployments/",
+    "/deployments/chat/",
+    "/deployments/chat/configuration/",
+    "/deployments/chat/metrics/",
+    "/deployments/chat/logs/",
+    "/deployments/chat/revisions/",
+    "/deployments/chat/yaml/",
+    "/deployments/chat/sharing/",
+    "/deployments/chat/edit/",
+    "/models/",
+    "/models/llama-8b/",
+    "/models/llama-8b/edit/",
+    "/models/llama-8b/deploy/",
+    "/clusters/",
+    "/clusters/fra-1/",
+    "/endpoints/",
+    "/endpoints/main/",
+    "/fleet/",
+    "/usage/",
+    "/usage/invoices/",
+    "/organizations/",
+    "/organizations/acme/",
+    "/people/",
+    "/people/?q=%3Cscript%3Ealert(3)%3C/script%3E",
+    "/keys/",
+    "/audit/",
+    "/audit/?q=%22%3E%3Cscript%3Ealert(4)%3C/script%3E",
+    "/accounts/access-keys/",
+    "/accounts/sessions/",
+    "/notifications/",
+]
+
+
+def fill() -> None:
+    """Everything with a text has the same odd one."""
+    chat = Deployment.objects.get(name="chat")
+    world.see(chat, Phase.FAILED, sentence=EVIL, remedy=EVIL)
+    world.move(chat, Phase.FAILED, world.ago(hours=1), sentence=EVIL)
+    Provider.objects.update(name=EVIL[:90])
+    CatalogModel.objects.update(name=EVIL[:90], description=EVIL, source_reference=EVIL[:90])
+    Cluster.objects.update(name=EVIL[:90], check_error=EVIL, unreachable_reason=EVIL)
+    Endpoint.objects.update(name=EVIL[:90])
+    world.organization("acme")
+    Organization.objects.update(name=EVIL[:90])
+    user = world.tenant("bea@acme.example", "acme")
+    user.name = EVIL[:90]
+    user.save()
+    with acting_as(Actor(ActorKind.PERSON, EVIL, 7)):
+        record("cluster.edited", Thing("cluster", EVIL), before={"a": EVIL}, after={"a": FORMULA})
+    refuse("request.refused", Thing("address", EVIL))
+
+
+@pytest.fixture
+def page(live_server: Any, browser: Browser) -> Iterator[Page]:
+    client = world.signed_in(world.person("eve@example.com", name=EVIL[:90]))
+    fill()
+    context = browser.new_context(base_url=live_server.url, viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(15_000)
+    cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
+    context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}])
+    yield context.new_page()
+    context.close()
+    wait_for_the_last_answer()
+
+
+def test_nothing_runs_on_any_page(page: Page) -> None:
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("dialog", lambda dialog: (said.append(f"ran: {dialog.message}"), dialog.dismiss()))
+    shown = 0
+    for path in PAGES:
+        answer = page.goto(path)
+        assert answer is not None
+        assert answer.status == 200, path
+        assert page.locator("img[onerror], img[src=x]").count() == 0, path
+        assert "alert(" not in "".join(page.locator("script:not([src])").all_inner_texts()), path
+        text = page.locator("body").inner_text()
+        shown += "<img src=x onerror" in text
+    assert said == []
+    assert shown >= len(PAGES) // 2, "the texts are on the pages, so that something is shown here"
+
+
+def test_no_file_begins_a_cell_with_a_formula(page: Page) -> None:
+    for path in ("/audit/export.csv", "/usage/?period=30d&by=organization&format=csv", "/fleet/?format=csv"):
+        text = page.context.request.get(path)
+        assert text.status == 200, path
+        for row in csv.reader(io.StringIO(text.text())):
+            assert not [cell for cell in row if cell[:1] in ("=", "+", "@", "\t", "\r")], path

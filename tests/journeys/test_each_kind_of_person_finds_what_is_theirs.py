@@ -1,0 +1,70 @@
+"""Each of the six kinds of person follows every link that they are offered, on a phone: nothing leads nowhere."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.journeys.conftest import Stack, Visitor
+
+pytestmark = pytest.mark.xdist_group("journeys")
+
+MAKE = """
+from django.contrib.auth.models import Group
+from console.models import Membership, Organization, User
+known, _ = User.objects.get_or_create(email="{email}", defaults={{"name": "{kind} of the journey"}})
+known.set_password("{password}"); known.save()
+if "{kind}" in ("owner", "member"):
+    acme = Organization.objects.get(slug="acme")
+    Membership.objects.update_or_create(user=known, organization=acme, defaults={{"role": "{kind}"}})
+else:
+    known.groups.set([Group.objects.get(name="{kind}")])
+"""
+SERVE = ["Overview", "Deployments", "Models", "Endpoints", "Clusters", "Fleet"]
+#: What the navigation offers, beside the pages of one's own account.
+OFFERED = {
+    "administrator": [*SERVE, "Usage", "API keys", "Organisations", "People", "Audit", "Notifications"],
+    "operator": [*SERVE, "Usage", "API keys", "Audit"],
+    "billing": [*SERVE, "Usage", "API keys", "Budgets"],
+    "viewer": [*SERVE, "API keys"],
+    "owner": ["Models", "Playground", "API keys", "Usage", "Members", "Bill"],
+    "member": ["Models", "Playground", "API keys", "Usage", "Members"],
+}
+MOST = 120
+
+
+def shape(path: str) -> str:
+    """Pages that differ only in a number are one, and so are those that differ in what they filter by."""
+    return re.sub(r"\d+|[0-9a-f-]{36}", "#", path.partition("?")[0])
+
+
+@pytest.mark.parametrize("kind", OFFERED)
+def test_every_link_leads_somewhere(browser: Browser, stack: Stack, kind: str) -> None:
+    email = f"{kind}@journey.example"
+    made = stack.manage("shell", "-c", MAKE.format(email=email, kind=kind, password=stack.password))
+    assert made.returncode == 0, made.stderr
+    person = Visitor(browser, stack, email, viewport={"width": 390, "height": 844}, reduced_motion="reduce")
+    person.page.goto("/")
+    names = person.page.locator("nav.nav a, .portal-nav a").all_inner_texts()
+    assert [re.sub(r"\s*\d+$", "", each.strip()) for each in names] == OFFERED[kind]
+    waiting, seen, wrong = ["/"], {"/"}, []
+    while waiting and len(seen) < MOST:
+        path = waiting.pop(0)
+        answer = person.page.goto(path)
+        assert answer is not None
+        if answer.status != 200:
+            wrong.append(f"{path}: {answer.status}")
+        if person.scrolls_sideways():
+            wrong.append(f"{path}: scrolls sideways")
+        for link in person.page.eval_on_selector_all(
+            "a[href^='/']:not([download])", "links => links.map(each => each.getAttribute('href'))"
+        ):
+            is_file = re.search(r"format=|openapi|\.(csv|jsonl?|yaml)\b|/static/|/document/", link)
+            if not is_file and shape(link) not in seen:
+                seen.add(shape(link))
+                waiting.append(link)
+    assert wrong == []
+    assert len(seen) > len(OFFERED[kind])
+    person.leave()
