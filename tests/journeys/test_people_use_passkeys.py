@@ -10,6 +10,8 @@ from tests.journeys.conftest import Stack
 
 pytestmark = pytest.mark.xdist_group("journeys")
 EMAIL = "charlie@globex.example"
+#: Where a tenant finds oneself after signing in.
+HOME = re.compile(r"localhost:\d+/portal/$")
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ def sign_out(page: Page) -> None:
 
 def test_a_passkey_from_its_making_to_its_end(page: Page, stack: Stack) -> None:
     give_password(page, stack)
-    page.wait_for_url(re.compile(r"localhost:\d+/$"))
+    page.wait_for_url(HOME)
     page.goto("/accounts/security/")
     page.get_by_role("link", name="Add a passkey").click()
     page.get_by_label("Name").fill("Laptop")
@@ -67,11 +69,11 @@ def test_a_passkey_from_its_making_to_its_end(page: Page, stack: Stack) -> None:
     give_password(page, stack)
     page.wait_for_url("**/accounts/second-factor/")
     page.get_by_role("button", name="Use a passkey").click()
-    page.wait_for_url(re.compile(r"localhost:\d+/$"))
+    page.wait_for_url(HOME)
     sign_out(page)
 
     page.get_by_role("button", name="Use a passkey").click()
-    page.wait_for_url(re.compile(r"localhost:\d+/$"))
+    page.wait_for_url(HOME)
 
     page.goto("/accounts/reauthenticate/?next=/accounts/security/")
     page.get_by_role("button", name="Continue with a passkey").click()
@@ -86,14 +88,14 @@ def test_a_passkey_from_its_making_to_its_end(page: Page, stack: Stack) -> None:
     page.wait_for_url("**/sign-in/")
     expect(page.get_by_role("alert").or_(page.get_by_role("status"))).to_be_visible()
     give_password(page, stack)
-    page.wait_for_url(re.compile(r"localhost:\d+/$"))
+    page.wait_for_url(HOME)
 
 
 def test_without_a_key_in_the_browser_the_page_says_so(browser: Browser, stack: Stack) -> None:
     context = browser.new_context(base_url=stack.console)
     page = context.new_page()
     give_password(page, stack)
-    page.wait_for_url("**/")
+    page.wait_for_url("**/portal/")
     page.goto("/accounts/security/passkeys/add/")
     expect(page.get_by_text("This browser cannot make a passkey here")).to_be_visible()
     expect(page.get_by_role("button", name="Make the passkey")).to_be_hidden()

@@ -35,7 +35,11 @@ def receiver(folder: Path, shown: Made) -> Iterator[tuple[int, list[bytes]]]:
             contextlib.suppress(OSError),
             context.wrap_socket(listener.accept()[0], server_side=True) as peer,
         ):
-            heard.append(peer.recv(65536))
+            said = peer.recv(65536)
+            # Head and body may come one after the other; what is not read when it is closed cuts the answer off.
+            while said and not said.endswith(b"{}") and (more := peer.recv(65536)):
+                said += more
+            heard.append(said)
             peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
     thread = threading.Thread(target=serve)

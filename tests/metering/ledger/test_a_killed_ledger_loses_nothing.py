@@ -34,7 +34,9 @@ class Reader:
     def __init__(self, database_url: str, log: Path) -> None:
         environment = {**os.environ, "DATABASE_URL": database_url, "PYTHONPATH": str(PROJECT)}
         code = (
-            "import django; django.setup(); from metering.ledger.reading import Ledger; import signal; "
+            # One that is told to stop while it still starts has nothing to bring to an end.
+            "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); "
+            "import django; django.setup(); from metering.ledger.reading import Ledger; "
             "from django.conf import settings; ledger = Ledger(settings.REDIS_URL, abandoned_ms=300); "
             "signal.signal(signal.SIGTERM, lambda *_: ledger.stop()); "
             "import metering.ledger.reading as r; r.CLAIM_EVERY = 0.2; ledger.run()"
