@@ -42,6 +42,12 @@ class AccessKey(models.Model):
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
 
+    @property
+    def rights(self) -> list[str]:
+        """The scopes in words."""
+        words = dict(self.user._meta.permissions)
+        return [words.get(scope, scope) for scope in self.scopes]
+
 
 class IdempotentCall(models.Model):
     """A call that was made with an Idempotency-Key, so that the same one is not made twice."""

@@ -77,7 +77,6 @@ def listed(request: Request) -> HttpResponse:
     context = {
         "page": shown,
         "now": timezone.now(),
-        "words": dict(User._meta.permissions),
         "sees_all": can(request.user, Permission.ORGANIZATIONS),
     }
     return page(request, "access_keys/list.html", context)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from console.audit.context import ActorKind
 
-_NOUNS = {"api_key": "API key", "organization": "Organisation", "sign_in": "Sign-in"}
+_NOUNS = {
+    "api_key": "API key",
+    "accesskey": "Access key",
+    "organization": "Organisation",
+    "sign_in": "Sign-in",
+}
 ACTORS = {
     ActorKind.PERSON.value: "Person",
     ActorKind.PROGRAM.value: "Program",

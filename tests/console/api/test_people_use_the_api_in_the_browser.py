@@ -60,3 +60,13 @@ def test_the_description_and_its_page_are_for_people_of_the_platform(valkey: Any
     assert Client().get("/api/v1/openapi.json").status_code == 401
     tenant = world.signed_in(world.tenant("bea@acme.example", "acme"))
     assert tenant.get("/api/v1/openapi.json").status_code == 404
+
+
+def test_the_list_of_keys_says_in_words_what_they_may(valkey: Any) -> None:
+    client = world.signed_in(world.person())
+    given = {"name": "Nightly rollout", "days": "90", "scopes": ["manage_deployments"]}
+    shown = client.post("/accounts/access-keys/new/", given).content.decode()
+    assert re.search(r"slipway_access_\w{40}", shown)
+    page = client.get("/accounts/access-keys/").content.decode()
+    assert "Deploy, change, stop and delete" in page
+    assert "manage_deployments" not in page
