@@ -6,7 +6,7 @@ constraints included, and takes everything back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -57,13 +57,17 @@ def apply_document(
     dry_run: bool = False,
     secrets: Mapping[str, str] | None = None,
     note: str = "",
+    hold: Callable[[Deployment | None], None] | None = None,
 ) -> Outcome:
-    """Creates or revises the deployment of that name. Raises InvalidDocument, Conflict.
+    """Creates or revises the deployment of that name. Raises InvalidDocument, Conflict, and what `hold` raises.
 
     A dry run saves nothing; its outcome says what would have happened. Secret variables keep their stored values.
+    `hold` looks at what is there, which nobody changes meanwhile, and raises when it must not be changed.
     """
     with transaction.atomic():
-        found = Deployment.objects.select_related("current", "model").filter(name=spec.name).first()
+        found = Deployment.objects.select_for_update(of=("self",)).filter(name=spec.name).first()
+        if hold is not None:
+            hold(found)
         if found is None:
             made = desired.create(spec, author=author, secrets=secrets, note=note)
             outcome = Outcome(Result.CREATED, made, 1)

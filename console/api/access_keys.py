@@ -42,7 +42,8 @@ class AccessKeyShown(AccessKeyOut):
 class AccessKeyNew(Given):
     name: str
     scopes: list[str] = []
-    days: int = issuing.USUAL_LIFE.days
+    days: int | None = None
+    """Null: 90, or as long as the access key lives that makes it."""
 
 
 class AccessKeys(Page):
@@ -61,7 +62,7 @@ def list_access_keys(
 @router.post("/access-keys", response={201: AccessKeyShown})
 @once(secret=True)
 def create_access_key(request: Asking, response: HttpResponse, given: AccessKeyNew) -> Status[dict[str, Any]]:
-    """Of one's own. A key makes no key with more rights than it has itself."""
+    """Of one's own. A key makes no key that has more rights than it has itself, or lives longer."""
     user = request.auth.user
     unknown = sorted(set(given.scopes) - set(Permission))
     if unknown:
@@ -69,12 +70,9 @@ def create_access_key(request: Asking, response: HttpResponse, given: AccessKeyN
     scopes = [Permission(word) for word in given.scopes]
     if not all(request.auth.may(each) for each in scopes):
         raise Problem(403, "This access key cannot give rights that it does not have.")
-    if not 0 < given.days <= issuing.LONGEST_LIFE.days:
-        raise Problem(422, errors=[("days", f"It is 1 to {issuing.LONGEST_LIFE.days}.")])
+    life = _life(given.days, request.auth.key)
     try:
-        key, text = issuing.issue(
-            owner=user, name=given.name, scopes=scopes, life=timedelta(days=given.days), by=user
-        )
+        key, text = issuing.issue(owner=user, name=given.name, scopes=scopes, life=life, by=user)
     except issuing.Refused as refused:
         raise Problem(422, errors=[(refused.field or "", str(refused))]) from None
     response["Cache-Control"] = "no-store"
@@ -83,9 +81,14 @@ def create_access_key(request: Asking, response: HttpResponse, given: AccessKeyN
 
 @router.delete("/access-keys/{number}", response={204: None})
 def revoke(request: Asking, number: int) -> Status[None]:
+    """A key ends itself, and keys that have no right beyond its own."""
     if not 0 < number < 2**63:
         raise Problem(404)
-    issuing.revoke(get_object_or_404(visible(request.auth), pk=number))
+    found = get_object_or_404(visible(request.auth), pk=number)
+    own = request.auth.key
+    if own is not None and not set(found.scopes) <= set(own.scopes):
+        raise Problem(403, "This access key cannot end one that has rights beyond its own.")
+    issuing.revoke(found)
     return Status(204, None)
 
 
@@ -93,6 +96,22 @@ def visible(principal: Any) -> Any:
     """One's own; those of everybody for who administers people."""
     rows = AccessKey.objects.select_related("user")
     return rows if principal.may(Permission.ORGANIZATIONS) else rows.filter(user=principal.user)
+
+
+def _life(days: int | None, maker: AccessKey | None) -> timedelta:
+    """How long a new key lives. Raises Problem."""
+    if days is not None and not 0 < days <= issuing.LONGEST_LIFE.days:
+        raise Problem(422, errors=[("days", f"It is 1 to {issuing.LONGEST_LIFE.days}.")])
+    wanted = issuing.USUAL_LIFE if days is None else timedelta(days=days)
+    if maker is None:
+        return wanted
+    left = maker.expires_at - timezone.now()
+    if days is not None and wanted > left:
+        raise Problem(
+            403,
+            f"This access key ends {maker.expires_at:%Y-%m-%d %H:%M} UTC, and makes none that lives longer.",
+        )
+    return min(wanted, left)
 
 
 def _shown(key: AccessKey) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def described() -> dict[str, Any]:
     for operations in schema["paths"].values():
         for operation in operations.values():
             operation.pop("security", None)
-            for status in ("400", "401", "403", "404", "409", "412", "413", "422", "429"):
+            for status in ("400", "401", "403", "404", "409", "412", "413", "422", "429", "503"):
                 operation["responses"].setdefault(status, {"$ref": "#/components/responses/Problem"})
     content = {problem_document.CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     parts["responses"] = {"Problem": {"description": "What is wrong", "content": content}}

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from ninja.utils import check_csrf
 
@@ -17,6 +18,7 @@ from console.api.pacing import hold_pace
 from console.api.problems import Problem, not_found
 from console.audit.context import Actor, ActorKind, act_as
 from console.models import User
+from console.reauthentication import is_confirmed
 from metering import keys
 
 WORD = "slipway_access_"
@@ -72,15 +74,29 @@ def authenticate(request: HttpRequest) -> Principal | None:
 
 
 def needs(permission: Permission) -> Callable[[HttpRequest], Principal | None]:
-    """Who asks, with that right: looked at before anything of what was sent is read. Raises PermissionDenied."""
+    """Who asks, with that right: looked at before anything of what was sent is read. Raises PermissionDenied, Problem.
+
+    Whoever changes something with the session of a browser proved who they are as recently as the pages want it.
+    """
 
     def authorize(request: HttpRequest) -> Principal | None:
         principal = authenticate(request)
         if principal is not None and not principal.may(permission):
             raise PermissionDenied(f"This needs the right “{permission.value}”, of the owner and of the key.")
+        if principal is not None and principal.key is None and request.method not in _SAFE:
+            _hold_confirmed(request)
         return principal
 
     return authorize
+
+
+def _hold_confirmed(request: HttpRequest) -> None:
+    if not is_confirmed(request):
+        raise Problem(
+            403,
+            f"Confirm that it is you at {reverse('account_reauthenticate')}, and send it again. Nothing was changed.",
+            word="not-confirmed",
+        )
 
 
 def _by_key(header: str) -> Principal | None:

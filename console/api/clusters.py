@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
@@ -103,11 +103,13 @@ def create_cluster(request: Asking, given: Body[dict[str, Any]]) -> Status[dict[
 
 @router.patch("/clusters/{slug}", response=ClusterOut, auth=needs(Permission.CLUSTERS))
 def edit_cluster(request: Asking, slug: str, given: Body[dict[str, Any]]) -> dict[str, Any]:
-    cluster = _find_cluster(request.auth.user, slug)
-    form: Any = filled(ClusterForm, given, instance=cluster)
-    saved = _saved(form, audited.CLUSTER)
-    if form.key_change:
-        desired.key_changed(saved)
+    """Only what is sent changes."""
+    with transaction.atomic():
+        cluster = _find_cluster(request.auth.user, slug, lock=True)
+        form: Any = filled(ClusterForm, given, instance=cluster)
+        saved = _saved(form, audited.CLUSTER)
+        if form.key_change:
+            desired.key_changed(saved)
     return _cluster(saved)
 
 
@@ -149,18 +151,20 @@ def create_endpoint(request: Asking, given: Body[dict[str, Any]]) -> Status[dict
 
 @router.patch("/endpoints/{slug}", response=EndpointOut, auth=needs(Permission.CLUSTERS))
 def edit_endpoint(request: Asking, slug: str, given: Body[dict[str, Any]]) -> dict[str, Any]:
+    """Only what is sent changes."""
     user = request.auth.user
-    endpoint = _find_endpoint(user, slug)
-    form = filled(
-        EndpointForm,
-        given,
-        instance=endpoint,
-        references={"cluster": _clusters(user)},
-        user=user,
-        deployments=endpoint.deployments.count(),
-    )
-    saved = _saved(form, audited.ENDPOINT)
-    desired.endpoint_changed(saved)
+    with transaction.atomic():
+        endpoint = _find_endpoint(user, slug, lock=True)
+        form = filled(
+            EndpointForm,
+            given,
+            instance=endpoint,
+            references={"cluster": _clusters(user)},
+            user=user,
+            deployments=endpoint.deployments.count(),
+        )
+        saved = _saved(form, audited.ENDPOINT)
+        desired.endpoint_changed(saved)
     return _endpoint(saved)
 
 
@@ -233,12 +237,15 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def _find_cluster(user: Any, slug: str) -> Cluster:
-    return get_object_or_404(Cluster.objects.visible_to(user), slug=slug)
+def _find_cluster(user: Any, slug: str, *, lock: bool = False) -> Cluster:
+    """`lock`: nobody changes it until the transaction ends."""
+    found = Cluster.objects.visible_to(user)
+    return get_object_or_404(found.select_for_update(of=("self",)) if lock else found, slug=slug)
 
 
-def _find_endpoint(user: Any, slug: str) -> Endpoint:
-    return get_object_or_404(Endpoint.objects.visible_to(user).select_related("cluster"), slug=slug)
+def _find_endpoint(user: Any, slug: str, *, lock: bool = False) -> Endpoint:
+    found = Endpoint.objects.visible_to(user).select_related("cluster")
+    return get_object_or_404(found.select_for_update(of=("self",)) if lock else found, slug=slug)
 
 
 def _clusters(user: Any) -> dict[str, int]:

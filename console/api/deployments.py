@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -15,6 +16,7 @@ from console.api.idempotency import once
 from console.api.paging import MOST, USUAL, Page, paged
 from console.api.problems import Problem, of_document
 from console.api.reading import Given
+from console.models import User
 from deployments import desired, document
 from deployments.applying import apply_document, share_problems
 from deployments.desired import Conflict
@@ -133,13 +135,15 @@ def apply(
         raise Problem(
             422, errors=[("metadata.name", f"It is “{spec.name}”, and the address says “{name[:60]}”.")]
         )
-    found = Deployment.objects.visible_to(user).select_related("current").filter(name=name).first()
-    _hold_preconditions(request, found)
-    problems = [] if request.auth.may(Permission.SHARE) else share_problems(spec, found)
-    if problems:
-        raise of_document(InvalidDocument(problems))
+
+    def hold(found: Deployment | None) -> None:
+        _hold_preconditions(request, found)
+        problems = [] if request.auth.may(Permission.SHARE) else share_problems(spec, found)
+        if problems:
+            raise of_document(InvalidDocument(problems))
+
     try:
-        outcome = apply_document(spec, user, dry_run=dry_run, note="By the API")
+        outcome = apply_document(spec, user, dry_run=dry_run, note="By the API", hold=hold)
     except Conflict as conflict:
         raise Problem(409, str(conflict)) from None
     response["ETag"] = f'"{outcome.revision}"'
@@ -158,30 +162,39 @@ def apply(
 
 @router.delete("/deployments/{name}", response={202: DeploymentOut}, auth=needs(Permission.DEPLOY))
 def delete_deployment(request: Asking, name: str) -> Status[dict[str, Any]]:
-    """Takes it out of the cluster; the record goes when nothing is left there."""
-    return Status(202, _wished(request, name, desired.delete))
+    """Takes it out of the cluster; the record goes when nothing is left there. If-Match holds here, too."""
+    user = request.auth.user
+    with transaction.atomic():
+        found = get_object_or_404(_locked(user), name=name)
+        _hold_preconditions(request, found)
+        desired.delete(found, author=user)
+        return Status(202, _look(user, name))
 
 
 @router.post("/deployments/{name}/stop", response={202: DeploymentOut}, auth=needs(Permission.DEPLOY))
 @once()
 def stop(request: Asking, name: str) -> Status[dict[str, Any]]:
+    """Zero replicas; the configuration stays."""
     return Status(202, _wished(request, name, desired.stop))
 
 
 @router.post("/deployments/{name}/start", response={202: DeploymentOut}, auth=needs(Permission.DEPLOY))
 @once()
 def start(request: Asking, name: str) -> Status[dict[str, Any]]:
+    """Replicas again, as its revision says."""
     return Status(202, _wished(request, name, desired.start))
 
 
 @router.post("/deployments/{name}/restart", response={202: DeploymentOut}, auth=needs(Permission.DEPLOY))
 @once()
 def restart(request: Asking, name: str) -> Status[dict[str, Any]]:
-    user = request.auth.user
-    found = _changeable(user, name)
-    if not desired.restart(found, author=user, since=found.restarted_at):
-        raise Problem(409, f"{name} is not meant to run, or somebody restarted it in this moment.")
-    return Status(202, _look(user, name))
+    """Makes the replicas anew, in the way that is safe now."""
+
+    def wish(found: Deployment, author: User) -> None:
+        if not desired.restart(found, author=author, since=found.restarted_at):
+            raise Problem(409, f"{name} is not meant to run.")
+
+    return Status(202, _wished(request, name, wish))
 
 
 @router.post("/deployments/{name}/roll-back", response={202: DeploymentOut}, auth=needs(Permission.DEPLOY))
@@ -189,7 +202,7 @@ def restart(request: Asking, name: str) -> Status[dict[str, Any]]:
 def roll_back(request: Asking, name: str, given: RollBack) -> Status[dict[str, Any]]:
     """A new revision with the settings of an earlier one."""
     user = request.auth.user
-    found = _changeable(user, name)
+    found = _changeable(_find(user, name))
     assert found.current is not None
     old = get_object_or_404(found.revisions, number=given.revision) if 0 < given.revision < 2**31 else None
     if old is None:
@@ -278,17 +291,22 @@ def _find(user: Any, name: str) -> Deployment:
     return get_object_or_404(Deployment.objects.visible_to(user).select_related("current"), name=name)
 
 
-def _changeable(user: Any, name: str) -> Deployment:
-    found = _find(user, name)
+def _changeable(found: Deployment) -> Deployment:
     if found.desired_state == DesiredState.DELETED:
-        raise Problem(409, f"{name} is being deleted.")
+        raise Problem(409, f"{found.name} is being deleted.")
     return found
+
+
+def _locked(user: Any) -> Any:
+    """Nobody changes or removes the one that is read from here, until the transaction ends."""
+    return Deployment.objects.visible_to(user).select_for_update(of=("self",))
 
 
 def _wished(request: Any, name: str, wish: Any) -> dict[str, Any]:
     user = request.auth.user
-    wish(_find(user, name), author=user)
-    return _look(user, name)
+    with transaction.atomic():
+        wish(_changeable(get_object_or_404(_locked(user), name=name)), author=user)
+        return _look(user, name)
 
 
 def _look(user: Any, name: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
@@ -80,18 +80,19 @@ def get_model(request: Asking, slug: str) -> dict[str, Any]:
 @once()
 def create_model(request: Asking, given: Body[dict[str, Any]]) -> Status[dict[str, Any]]:
     """The values of the form in the console; `provider` is a short name."""
-    form: Any = filled(CatalogModelForm, given, references={"provider": _providers()})
-    return Status(201, shown(rows.save(form, audited.MODEL)))
+    form = filled(CatalogModelForm, given, references={"provider": _providers()})
+    return Status(201, shown(_saved(form, audited.MODEL)))
 
 
 @router.patch("/models/{slug}", response=ModelOut, auth=needs(Permission.CATALOG))
 def edit_model(request: Asking, slug: str, given: Body[dict[str, Any]]) -> dict[str, Any]:
     """Only what is sent changes."""
-    model = _find(request.auth.user, slug)
-    form: Any = filled(CatalogModelForm, given, instance=model, references={"provider": _providers()})
-    saved = rows.save(form, audited.MODEL)
-    if form.key_change:
-        desired.key_changed(saved)
+    with transaction.atomic():
+        model = _find(request.auth.user, slug, lock=True)
+        form: Any = filled(CatalogModelForm, given, instance=model, references={"provider": _providers()})
+        saved = _saved(form, audited.MODEL)
+        if form.key_change:
+            desired.key_changed(saved)
     return shown(saved)
 
 
@@ -115,11 +116,7 @@ def list_providers(
 @router.post("/providers", response={201: ProviderOut}, auth=needs(Permission.CATALOG))
 @once()
 def create_provider(request: Asking, given: Body[dict[str, Any]]) -> Status[dict[str, Any]]:
-    form: Any = filled(ProviderForm, given)
-    try:
-        return Status(201, _provider(rows.save(form, audited.PROVIDER)))
-    except IntegrityError:
-        raise Problem(409, "There is such a provider already.") from None
+    return Status(201, _provider(_saved(filled(ProviderForm, given), audited.PROVIDER)))
 
 
 def shown(model: CatalogModel) -> dict[str, Any]:
@@ -142,8 +139,17 @@ def _provider(provider: Provider) -> dict[str, Any]:
     return {"slug": provider.slug, "name": provider.name, "website": provider.website}
 
 
-def _find(user: Any, slug: str) -> CatalogModel:
-    return get_object_or_404(CatalogModel.objects.visible_to(user).select_related("provider"), slug=slug)
+def _find(user: Any, slug: str, *, lock: bool = False) -> CatalogModel:
+    """`lock`: nobody changes it until the transaction ends."""
+    found = CatalogModel.objects.visible_to(user).select_related("provider")
+    return get_object_or_404(found.select_for_update(of=("self",)) if lock else found, slug=slug)
+
+
+def _saved(form: Any, columns: tuple[str, ...]) -> Any:
+    try:
+        return rows.save(form, columns)
+    except IntegrityError:
+        raise Problem(409, "There is one of this name already.") from None
 
 
 def _providers() -> dict[str, int]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import OperationalError
 from django.forms import Form
 from django.forms.models import BaseModelForm
 from django.http import Http404, HttpRequest, HttpResponse
@@ -14,6 +16,8 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from console import problem_document
 from deployments.document import InvalidDocument
+
+logger = logging.getLogger(__name__)
 
 
 class Problem(Exception):
@@ -84,10 +88,17 @@ def handle(api: NinjaAPI) -> None:
     on(AuthenticationError, lambda error: unauthenticated())
     on(Http404, lambda error: not_found())
     on(PermissionDenied, lambda error: Problem(403, str(error) or "Your rights do not include this."))
+    on(OperationalError, _of_database)
     on(RequestDataTooBig, lambda error: Problem(413, "At most 1 MiB is taken."))
     on(InvalidDocument, of_document)
     on(HttpError, lambda error: Problem(error.status_code, str(error)))
     on(ValidationError, _of_schema)
+
+
+def _of_database(error: OperationalError) -> Problem:
+    """It is away, or somebody else held the same rows for too long; the next attempt may well succeed."""
+    logger.error("The database did not answer: %s", type(error.__cause__ or error).__name__, exc_info=error)
+    return Problem(503, "The database did not answer in time. Send it again.", headers={"Retry-After": "5"})
 
 
 def _of_schema(error: ValidationError) -> Problem:

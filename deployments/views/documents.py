@@ -77,14 +77,19 @@ def import_document(request: Request) -> HttpResponse:
             raise InvalidDocument([Problem("document", "It is empty. Paste a ModelDeployment document.")])
         spec = document.read(text)
         context["secret_names"] = _secrets_to_ask(spec)
-        problems = _not_allowed(request, spec)
-        if problems:
-            raise InvalidDocument(problems)
         secrets = {
             name: request.POST.get(f"secret-{name}", "")[:LONGEST_SECRET] for name in spec.secret_names
         }
         secrets = {name: value for name, value in secrets.items() if value and "\x00" not in value}
-        outcome = apply_document(spec, request.user, dry_run=check, secrets=secrets, note="Imported")
+
+        def hold(found: Deployment | None) -> None:
+            problems = [] if can(request.user, Permission.SHARE) else share_problems(spec, found)
+            if problems:
+                raise InvalidDocument(problems)
+
+        outcome = apply_document(
+            spec, request.user, dry_run=check, secrets=secrets, note="Imported", hold=hold
+        )
     except InvalidDocument as invalid:
         context["problems"] = invalid.problems
         return page(request, "deployments/import.html", context, status=422)
@@ -102,13 +107,6 @@ def _secrets_to_ask(spec: DeploymentSpec) -> list[str]:
     found = Deployment.objects.select_related("current").filter(name=spec.name).first()
     stored = set(found.current.spec.secret_names) if found and found.current else set()
     return [name for name in spec.secret_names if name not in stored]
-
-
-def _not_allowed(request: Request, spec: DeploymentSpec) -> list[Problem]:
-    if can(request.user, Permission.SHARE):
-        return []
-    found = Deployment.objects.select_related("current").filter(name=spec.name).first()
-    return share_problems(spec, found)
 
 
 def _told(outcome: Outcome) -> str:

@@ -113,3 +113,18 @@ def test_stop_start_and_delete_are_wishes(admin: Caller) -> None:
     assert admin("DELETE", "/deployments/chat").status_code == 202
     assert Deployment.objects.get().desired_state == "deleted"
     problem(admin("POST", "/deployments/chat/restart"), 409)
+
+
+def test_what_is_being_deleted_takes_no_other_wish(admin: Caller) -> None:
+    world.deployment("chat")
+    admin("DELETE", "/deployments/chat")
+    for wish in ("stop", "start", "restart"):
+        assert "being deleted" in problem(admin("POST", f"/deployments/chat/{wish}"), 409)["detail"]
+    assert admin("DELETE", "/deployments/chat").status_code == 202
+
+
+def test_only_the_revision_that_was_looked_at_is_deleted(admin: Caller) -> None:
+    admin("PUT", "/deployments/chat", wanted())
+    problem(admin("DELETE", "/deployments/chat", if_match='"7"'), 412)
+    assert Deployment.objects.get().desired_state == "running"
+    assert admin("DELETE", "/deployments/chat", if_match='"1"').status_code == 202

@@ -81,19 +81,36 @@ def test_a_key_without_scopes_only_reads(valkey: Any) -> None:
 def test_a_key_makes_no_key_that_may_more_than_itself(valkey: Any) -> None:
     who = caller(scopes=[Permission.CATALOG])
     problem(who("POST", "/access-keys", {"name": "more", "scopes": ["manage_prices"]}), 403)
-    made = who("POST", "/access-keys", {"name": "same", "scopes": ["manage_catalog"]})
+    problem(who("POST", "/access-keys", {"name": "longer", "scopes": ["manage_catalog"], "days": 2}), 403)
+    AccessKey.objects.update(expires_at=timezone.now() + timedelta(days=7))
+    made = who("POST", "/access-keys", {"name": "same", "scopes": ["manage_catalog"], "days": 6})
     assert made.status_code == 201
     assert AccessKey.objects.count() == 2
 
 
+def test_a_key_ends_none_that_may_more_than_itself(valkey: Any) -> None:
+    who = caller(scopes=[Permission.CATALOG])
+    wider, _ = issuing.issue(
+        owner=who.user, name="wide", scopes=[Permission.PRICES], life=timedelta(days=1), by=who.user
+    )
+    narrow, _ = issuing.issue(owner=who.user, name="narrow", scopes=[], life=timedelta(days=1), by=who.user)
+    problem(who("DELETE", f"/access-keys/{wider.pk}"), 403)
+    assert who("DELETE", f"/access-keys/{narrow.pk}").status_code == 204
+    assert who("DELETE", f"/access-keys/{who.key.pk}").status_code == 204
+    wider.refresh_from_db()
+    assert wider.revoked_at is None
+
+
 def test_the_text_of_a_key_is_shown_once_and_kept_nowhere(admin: Caller) -> None:
-    answer = admin("POST", "/access-keys", {"name": "ci", "scopes": []}, idempotency_key="one")
+    body = {"name": "ci", "scopes": [], "days": 1}
+    AccessKey.objects.update(expires_at=timezone.now() + timedelta(days=2))
+    answer = admin("POST", "/access-keys", body, idempotency_key="one")
     text = answer.json()["key"]
     assert answer["Cache-Control"] == "no-store"
     kept = json.dumps([*AccessKey.objects.values()], default=str)
     assert text not in kept
     assert text not in admin("GET", "/access-keys").content.decode()
-    again = admin("POST", "/access-keys", {"name": "ci", "scopes": []}, idempotency_key="one")
+    again = admin("POST", "/access-keys", body, idempotency_key="one")
     assert problem(again, 409)["type"] == "shown-once"
 
 
