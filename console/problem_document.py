@@ -20,8 +20,8 @@ _TITLES = {
     413: ("too-large", "The request is too large"),
     415: ("unsupported-media-type", "The request is in another form than this takes"),
     422: ("invalid", "Something in it is wrong"),
-    503: ("unavailable", "It cannot be answered at this moment"),
     429: ("too-many-requests", "Too many requests"),
+    503: ("unavailable", "It cannot be answered at this moment"),
 }
 
 
