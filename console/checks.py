@@ -47,6 +47,9 @@ def settings_are_usable(**_: Any) -> list[CheckMessage]:
         found.append(
             Error("GATEWAY_INTERNAL_URL must start with https:// or http://.", hint=hint, id="slipway.E006")
         )
+    if settings.SECURE and urlsplit(settings.GATEWAY_URL).hostname == urlsplit(settings.CONSOLE_URL).hostname:
+        hint = "Give the gateway a host name of its own, so that nothing that it serves shares the console's cookies."
+        found.append(Warning("GATEWAY_URL and CONSOLE_URL are one host.", hint=hint, id="slipway.W002"))
     if not settings.CONSOLE_URL.startswith(("https://", "http://")):
         found.append(Error("CONSOLE_URL must start with https:// or http://.", id="slipway.E008"))
     for text in settings.WEBHOOK_NETWORKS:

@@ -12,6 +12,8 @@ from console import problem_document
 from console.models import User
 from console.visiting import Visit
 
+_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+
 
 class Request(HttpRequest):
     """A request of a signed-in person, after all middleware."""
@@ -52,9 +54,13 @@ def kept_by_nobody(
 def bounded_input(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Refuses what no page of ours can want, before anything reads it: huge bodies and NUL characters."""
+    """Refuses what no page of ours can want, before anything reads it: odd methods, huge bodies, NUL characters."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
+        if request.method not in _METHODS:
+            answer = refuse(request, 405, "There is no such method here.")
+            answer.headers["Allow"] = ", ".join(sorted(_METHODS))
+            return answer
         length = request.META.get("CONTENT_LENGTH") or "0"
         if not length.isdigit() or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             return refuse(request, 413, "What was sent is too large. At most 1 MiB is taken.")

@@ -3,10 +3,16 @@
 The other rules are Django's: at least 12 characters, not common, not like the person's name or address.
 """
 
+from functools import cache
+from typing import TYPE_CHECKING
+
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from console.models import User
+
+if TYPE_CHECKING:
+    from pwned_passwords_django.api import PwnedPasswords
 
 MOST = 256
 """Characters. Far more than anybody types, and few enough to be hashed in no time."""
@@ -47,3 +53,35 @@ class NotEndless:
 
     def get_help_text(self) -> str:
         return f"Your password can have up to {MOST} characters."
+
+
+class NotBreached:
+    """Refuses passwords that are known from a breach, where CHECK_BREACHED_PASSWORDS allows asking.
+
+    Five of the 40 digits of a SHA-1 are sent (k-anonymity), so nobody over there learns the password. Without an
+    answer one is taken that no other rule refuses: people must be able to change theirs.
+    """
+
+    def validate(self, password: str, user: User | None = None) -> None:
+        from pwned_passwords_django.exceptions import PwnedPasswordsError
+
+        try:
+            is_known = service().check_password(password) > 0
+        except PwnedPasswordsError:
+            return  # the library has logged why
+        if is_known:
+            raise ValidationError(
+                "The password is known from a breach of another service. Choose one that you use nowhere else.",
+                code="password_breached",
+            )
+
+    def get_help_text(self) -> str:
+        return "Your password can't be one that is known from a breach."
+
+
+@cache
+def service() -> "PwnedPasswords":
+    """Whom to ask. Only imported where it is asked: the library opens its clients when it is imported."""
+    from pwned_passwords_django.api import default_client
+
+    return default_client

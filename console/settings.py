@@ -59,10 +59,12 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "console.origin.identified",
+    # What protects an answer comes first, so that no answer is made outside of it.
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "console.http.kept_by_nobody",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "console.audit.middleware.of_requests",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -73,7 +75,6 @@ MIDDLEWARE = [
     "console.sessions.limits",
     "django.contrib.messages.middleware.MessageMiddleware",
     "console.second_factor.policy.demanded",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
 
@@ -148,6 +149,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "console.passwords.NoWordOfOurs"},
     {"NAME": "console.passwords.NotEndless"},
 ]
+CHECK_BREACHED_PASSWORDS = env.bool("CHECK_BREACHED_PASSWORDS", default=False)
+if CHECK_BREACHED_PASSWORDS:
+    AUTH_PASSWORD_VALIDATORS.append({"NAME": "console.passwords.NotBreached"})
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "account_login"
@@ -162,6 +166,8 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_RATE_LIMITS = {"login": "60/m/ip", "login_failed": "20/m/ip,5/5m/key"}
 
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
+# That of allauth writes a row while somebody only looks at the page of a link.
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
 
 # One provider, whose groups may say who does what here; console/single_sign_on/ reads these.
 OIDC_ISSUER = env.str("OIDC_ISSUER", default="")
@@ -240,6 +246,7 @@ STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not STATIC_ROOT.is_dir() or DEBUG
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

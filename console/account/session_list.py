@@ -5,13 +5,16 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from console.browsers import browser_of
 from console.http import Request, page
+from console.reauthentication import confirmed_post
 from console.sessions import end_all, open_of
 
 _MOST = 100
+_confirmed = confirmed_post(lambda *args, **kwargs: reverse("usersessions_list"))
 
 
 @require_safe
@@ -27,7 +30,7 @@ def listed(request: Request) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@_confirmed
 def end(request: Request, number: int) -> HttpResponse:
     session = get_object_or_404(UserSession, user=request.user, pk=number)
     if session.session_key == request.session.session_key:
@@ -39,7 +42,7 @@ def end(request: Request, number: int) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@confirmed_post(lambda *args, **kwargs: "/accounts/sessions/")
 def end_others(request: Request) -> HttpResponse:
     end_all(request.user, keep=request.session)
     messages.success(request, "You are signed out everywhere else.")

@@ -22,6 +22,7 @@ from console.notices import subscribing
 from console.notices.kinds import Channel, DeliveryState, Kind
 from console.notices.rows import Delivery, Subscription
 from console.notifications.forms import SubscriptionForm, names_of
+from console.reauthentication import confirmed
 from deployments.models import Deployment
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ def detail(request: Request, number: int) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.CLUSTERS)
+@confirmed
 def create(request: Request, channel: str) -> HttpResponse:
     if channel not in set(Channel):
         raise Http404
@@ -77,6 +79,7 @@ def create(request: Request, channel: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.CLUSTERS)
+@confirmed
 def edit(request: Request, number: int) -> HttpResponse:
     subscription = _find(request, number)
     form = _form(request, subscription)
@@ -102,6 +105,7 @@ def send_test(request: Request, number: int) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.CLUSTERS)
+@confirmed
 def secret(request: Request, number: int) -> HttpResponse:
     """GET asks; POST makes a new secret and shows it, in this one answer."""
     subscription = _find(request, number)
@@ -114,6 +118,7 @@ def secret(request: Request, number: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.CLUSTERS)
+@confirmed
 def delete(request: Request, number: int) -> HttpResponse:
     subscription = _find(request, number)
     if request.method == "POST":

@@ -13,6 +13,7 @@ from console.access import Permission, requires
 from console.audit import rows
 from console.http import Request, page
 from console.pages import paginate
+from console.reauthentication import confirmed
 from deployments import audited, desired
 from deployments.forms import CatalogModelForm, ProviderForm
 from deployments.models import CatalogModel, Deployment, Draft
@@ -79,6 +80,7 @@ def detail(request: Request, slug: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.CATALOG)
+@confirmed
 def create(request: Request) -> HttpResponse:
     initial = {
         "use_case": UseCase.CHAT,
@@ -95,6 +97,7 @@ def create(request: Request) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.CATALOG)
+@confirmed
 def edit(request: Request, slug: str) -> HttpResponse:
     model = get_object_or_404(CatalogModel.objects.visible_to(request.user), slug=slug)
     form = CatalogModelForm(request.POST or None, instance=model)

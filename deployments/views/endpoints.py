@@ -14,6 +14,7 @@ from console.access import Permission, requires
 from console.audit import rows
 from console.http import Request, page
 from console.pages import paginate
+from console.reauthentication import confirmed
 from deployments import audited, desired
 from deployments.clusters.page import Badge
 from deployments.endpoints import certificates
@@ -76,6 +77,7 @@ def detail(request: Request, slug: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.CLUSTERS)
+@confirmed
 def create(request: Request) -> HttpResponse:
     initial = {"routing": Routing.GATEWAY, "tls": TlsMode.NONE, "namespace": "models"}
     form = EndpointForm(request.POST or None, user=request.user, initial=initial)
@@ -89,6 +91,7 @@ def create(request: Request) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.CLUSTERS)
+@confirmed
 def edit(request: Request, slug: str) -> HttpResponse:
     endpoint = get_object_or_404(_visible(request), slug=slug)
     heading = f"Edit {endpoint.name}"

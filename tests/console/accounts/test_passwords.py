@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from console.models import User
 from tests.console.accounts.browser import is_in
 from tests.deployments.pages import world
 
+PROJECT = Path(__file__).parents[3]
 ADA = User(email="ada.lovelace@example.com", name="Ada Lovelace")
 GOOD = [
     "correct horse battery",
@@ -96,3 +98,43 @@ def test_a_reset_signs_out_everywhere() -> None:
     assert client.post(place, form).status_code == 302
     assert User.objects.get().check_password("quite another one")
     assert not is_in(there)
+
+
+FIELDS = re.compile(r"<input\b[^>]*\bname=\"[^\"]*password[^\"]*\"[^>]*>")
+
+
+@pytest.mark.django_db
+def test_fields_hide_what_is_typed_and_welcome_a_password_manager() -> None:
+    person = world.person()
+    web, link = world.signed_in(person), _link_of_a_reset(person)
+    places = {
+        "sign in": (Client().get("/sign-in/"), ["current-password"]),
+        "change": (
+            web.get("/accounts/password/change/"),
+            ["current-password", "new-password", "new-password"],
+        ),
+        "confirm": (web.get("/accounts/reauthenticate/"), ["current-password"]),
+        "set anew": (Client().get(link, follow=True), ["new-password", "new-password"]),
+    }
+    for place, (answer, meant) in places.items():
+        found = FIELDS.findall(answer.text)
+        assert len(found) == len(meant), place
+        for field, autocomplete in zip(found, meant, strict=True):
+            assert 'type="password"' in field, place
+            assert f'autocomplete="{autocomplete}"' in field, place
+            assert "maxlength" not in field, place
+
+
+def test_no_script_of_ours_looks_at_what_is_pasted() -> None:
+    scripts = sorted((PROJECT / "static" / "js").rglob("*.js"))
+    assert scripts
+    assert [
+        each.name for each in scripts if re.search(r"paste|beforeinput|clipboardData", each.read_text())
+    ] == []
+
+
+def _link_of_a_reset(person: User) -> str:
+    Client().post("/accounts/password/reset/", {"email": person.email})
+    found = re.search(r"/accounts/password/reset/key/\S+", str(mail.outbox[-1].body))
+    assert found is not None
+    return found.group(0)

@@ -50,6 +50,12 @@ def asks(answer: object, back_to: str) -> bool:
         "/clusters/new/",
         "/clusters/fra-1/edit/",
         "/clusters/fra-1/delete/",
+        "/endpoints/new/",
+        "/endpoints/main/edit/",
+        "/models/new/",
+        "/models/llama-8b/edit/",
+        "/notifications/new/webhook/",
+        "/accounts/access-keys/new/",
         "/keys/new/",
         "/people/invite/",
         "/accounts/security/app/",
@@ -59,6 +65,7 @@ def asks(answer: object, back_to: str) -> bool:
 )
 def test_the_page_asks_first_and_then_shows(ada: User, address: str) -> None:
     world.endpoint()
+    world.model()
     if address.endswith("app/remove/"):
         couple(world.signed_in(ada))
     web = stale(ada)

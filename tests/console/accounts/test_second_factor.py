@@ -42,10 +42,9 @@ def ada(db: None) -> User:
 
 def couple(web: Client) -> str:
     """Couples an app as a person would, and returns its secret."""
-    secret = re.search(r'<code class="secret" id="secret">([A-Z2-7]+)</code>', web.get(APP).text)
-    assert secret
-    assert web.post(APP, {"code": code_for(secret[1])}).status_code == 302
-    return secret[1]
+    secret = _seed_on(web)
+    assert web.post(APP, {"code": code_for(secret)}).status_code == 302
+    return secret
 
 
 def codes_of(web: Client, address: str = CODES + "show/") -> list[str]:
@@ -266,3 +265,22 @@ def test_a_factor_of_ours_is_asked_for_after_single_sign_on_too(ada: User, provi
     assert sign_in(client)["Location"] == "/accounts/second-factor/"
     assert not is_in(client)
     assert step(client, code_for(secret))
+
+
+def test_seeds_and_codes_cannot_be_guessed(ada: User) -> None:
+    seeds = {_seed_on(world.signed_in(ada)) for _ in range(20)}
+    assert len(seeds) == 20
+    # Base32: 5 bits a character; RFC 4226 asks for 128 at least.
+    assert min(map(len, seeds)) * 5 >= 128
+    web = world.signed_in(ada)
+    couple(web)
+    first, second = codes_of(web), codes_of(web, CODES + "make/")
+    assert len({*first, *second}) == len(first) + len(second) == 20
+    # Eight digits: 26 bits, where 20 are asked for.
+    assert all(re.fullmatch(r"\d{8}", code) for code in [*first, *second])
+
+
+def _seed_on(web: Client) -> str:
+    found = re.search(r'<code class="secret" id="secret">([A-Z2-7]+)</code>', web.get(APP).text)
+    assert found is not None
+    return found[1]

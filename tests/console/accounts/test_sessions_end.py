@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -204,3 +205,22 @@ def test_what_ended_by_itself_is_neither_listed_nor_kept(settings: Settings) -> 
     assert UserSession.objects.filter(user=ada).count() == 1
     assert Session.objects.count() == 1
     assert is_in(client)
+
+
+def test_ending_sessions_asks_first_who_one_is() -> None:
+    ada = world.person()
+    there, here = sign_in(ada.email), world.signed_in(ada)
+    world.confirm(here, ada, time.time() - 3600)
+    row = UserSession.objects.get(session_key=there.session.session_key)
+    for address in (f"/accounts/sessions/{row.pk}/end/", "/accounts/sessions/end-others/"):
+        answer = here.post(address)
+        assert answer["Location"] == "/accounts/reauthenticate/?next=%2Faccounts%2Fsessions%2F"
+    assert is_in(there)
+
+
+def test_the_key_of_a_session_cannot_be_guessed() -> None:
+    ada = world.person()
+    keys = {sign_in(ada.email).session.session_key for _ in range(10)}
+    assert len(keys) == 10
+    # 36 kinds of characters: 5.17 bits each, 165 in all.
+    assert all(re.fullmatch(r"[a-z0-9]{32}", str(key)) for key in keys)

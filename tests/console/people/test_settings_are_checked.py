@@ -10,6 +10,7 @@ from pytest_django import Settings
 from console.checks import accounts_are_usable, settings_are_usable
 
 KEY = "b25seS1mb3ItdGVzdHMtMzItYnl0ZXMtMDEyMzQ1Njc="
+ONE_HOST = {"GATEWAY_URL": "https://llm.example.com/gateway", "CONSOLE_URL": "https://llm.example.com"}
 MISTAKES = [
     ({"SECRET_KEY": ""}, ["slipway.E001"]),
     ({"FIELD_ENCRYPTION_KEYS": []}, ["slipway.E002"]),
@@ -22,6 +23,8 @@ MISTAKES = [
     ({"WEBHOOK_NETWORKS": ["10.0.0.0/8", "10.0.0.1/8", "inside"]}, ["slipway.E009", "slipway.E009"]),
     ({"ALLOWED_HOSTS": ["*"], "DEBUG": False}, ["slipway.W001"]),
     ({"ALLOWED_HOSTS": ["*"], "DEBUG": True}, []),
+    ({**ONE_HOST, "SECURE": True}, ["slipway.W002"]),
+    ({**ONE_HOST, "SECURE": False}, []),
     ({"SECRET_KEY": "", "GATEWAY_URL": "no"}, ["slipway.E001", "slipway.E004"]),
 ]
 

@@ -13,16 +13,18 @@ from tests.deployments.pages import world
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("world_of_rows")]
 
 
+def client_of(kind: str) -> Client:
+    if kind == "stranger":
+        return Client()
+    is_tenant = kind == "tenant"
+    return world.signed_in(
+        world.tenant("t@acme.example", "acme") if is_tenant else world.person("eve@example.com")
+    )
+
+
 @pytest.mark.parametrize("kind", ["administrator", "tenant", "stranger"])
 def test_every_answer_says_so(kind: str) -> None:
-    client = Client()
-    if kind != "stranger":
-        user = (
-            world.person("eve@example.com")
-            if kind == "administrator"
-            else world.tenant("t@acme.example", "acme")
-        )
-        client = world.signed_in(user)
+    client = client_of(kind)
     kept = {}
     for name, row in ROWS.items():
         if name == "account_logout":

@@ -20,6 +20,9 @@ from tests.deployments.pages import world
 
 pytestmark = pytest.mark.django_db(transaction=True)
 EVIL = "<img src=x onerror=alert(1)>\"'><script>alert(2)</script>"
+#: What a browser still has of these pages (ASVS 14.3.3). Beside a choice of theme.
+STORED = """async () => ({local: Object.keys(localStorage), session: Object.keys(sessionStorage),
+  databases: (await indexedDB.databases()).map(each => each.name)})"""
 FORMULA = "=cmd|' /C calc'!A0"
 PAGES = [
     "/",
@@ -103,6 +106,9 @@ def test_nothing_runs_on_any_page(page: Page) -> None:
         text = page.locator("body").inner_text()
         shown += "<img src=x onerror" in text
     assert said == []
+    kept = page.evaluate(STORED)
+    assert (kept["local"], kept["databases"]) == ([], [])
+    assert set(kept["session"]) <= {"htmx-current-path-for-history"}
     assert shown >= len(PAGES) // 2, "the texts are on the pages, so that something is shown here"
 
 

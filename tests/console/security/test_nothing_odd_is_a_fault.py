@@ -153,3 +153,19 @@ def test_odd_bodies_are_answered(administrator: Client, body: bytes, kind: str) 
             answer = administrator.generic("POST", reverse(name, args=row.args), body, content_type=kind)
             transaction.set_rollback(True)
         assert answer.status_code < 500, name
+
+
+@pytest.mark.parametrize("method", ["TRACE", "TRACK", "CONNECT"])
+def test_no_method_gives_back_what_was_sent(administrator: Client, method: str) -> None:
+    for name, row in ROWS.items():
+        if name in {"account_logout", "session_end_others"}:
+            continue
+        answer = administrator.generic(
+            method,
+            reverse(name, args=row.args),
+            b"canary-of-the-body",
+            content_type="text/plain",
+            headers={"x-canary": "canary-of-a-header"},
+        )
+        assert answer.status_code == 405, name
+        assert b"canary" not in answer.content, name

@@ -15,12 +15,15 @@ from deployments.models import CatalogModel, Cluster, Deployment, Endpoint, Obse
 from tests.deployments.clusters.conftest import FACTS, kubeconfig, person
 from tests.deployments.endpoints.certificates import HOST, NOW
 from tests.deployments.endpoints.kubernetes import Objects, serve
+from tests.deployments.pages import world
 from tests.faults.server import FaultyServer, faulty_server
 
 
 @pytest.fixture
 def web(client: Client, db: None) -> Client:
-    client.force_login(person("alice@example.com", Role.ADMINISTRATOR))
+    alice = person("alice@example.com", Role.ADMINISTRATOR)
+    client.force_login(alice)
+    world.confirm(client, alice)
     return client
 
 
