@@ -186,6 +186,12 @@ MFA_REQUIRED_FOR = env.str("MFA_REQUIRED_FOR", default="none")
 MFA_ADAPTER = "console.second_factor.adapter.ConsoleMFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_FORMS = {
+    "add_webauthn": "console.second_factor.passkey_forms.AddPasskeyForm",
+    "authenticate_webauthn": "console.second_factor.passkey_forms.AuthenticatePasskeyForm",
+    "login_webauthn": "console.second_factor.passkey_forms.LoginPasskeyForm",
+    "reauthenticate_webauthn": "console.second_factor.passkey_forms.ReauthenticatePasskeyForm",
+}
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 

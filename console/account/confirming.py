@@ -8,7 +8,6 @@ from allauth.account.utils import get_next_redirect_url
 from allauth.core import ratelimit
 from allauth.mfa.base.forms import ReauthenticateForm as CodeForm
 from allauth.mfa.models import Authenticator
-from allauth.mfa.webauthn.forms import ReauthenticateWebAuthnForm
 from allauth.mfa.webauthn.internal import auth as passkeys
 from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
@@ -18,6 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from console.http import Request, page
+from console.second_factor.passkey_forms import ReauthenticatePasskeyForm
 from console.sign_in import takes_password
 from console.single_sign_on import is_on
 
@@ -34,7 +34,7 @@ def confirm(request: Request) -> HttpResponse:
     if Authenticator.Type.TOTP in types:
         forms["code"] = CodeForm
     if Authenticator.Type.WEBAUTHN in types:
-        forms["passkey"] = ReauthenticateWebAuthnForm
+        forms["passkey"] = ReauthenticatePasskeyForm
     way = request.POST.get("way", "")
     made = {name: form(request.POST if name == way else None, user=user) for name, form in forms.items()}
     if request.method == "POST":

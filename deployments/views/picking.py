@@ -38,7 +38,7 @@ class Picker:
 def chosen_in(given: QueryDict) -> tuple[str, ...]:
     """The short names that a form has chosen, of organisations that there are."""
     kept = given.get("kept", "").split()[:_MOST_CHOSEN]
-    wanted = {*kept, *given.getlist("organizations")}
+    wanted = {slug for slug in (*kept, *given.getlist("organizations")) if "\0" not in slug}
     return tuple(sorted(Organization.objects.filter(slug__in=wanted).values_list("slug", flat=True)))
 
 
