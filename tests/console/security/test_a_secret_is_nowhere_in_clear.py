@@ -1,14 +1,14 @@
-"""E24: secrets of every kind are put in and changed, and then looked for: in logs, tables, Valkey, pages."""
+"""E24: secrets of every kind are put in and changed, and then looked for at the finest log level and on every page.
+
+Tables, Valkey, the cluster and files: tests/journeys/test_no_secret_gets_out.py, in a running stack.
+"""
 
 from __future__ import annotations
 
 import logging
 import re
-from typing import Any
 
 import pytest
-from django.contrib.sessions.models import Session
-from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
@@ -84,34 +84,6 @@ def test_no_log_line_has_any(admin: Caller, caplog: pytest.LogCaptureFixture) ->
         assert found(secrets, f"{record.getMessage()} {record.__dict__}") == [], record.name
 
 
-def test_no_table_has_any(admin: Caller) -> None:
-    secrets = put_in(admin)
-    assert all(len(secret) >= 10 for secret in secrets.values())
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
-        tables = [table for (table,) in cursor.fetchall()]
-        # The search finds what is kept in clear.
-        cursor.execute(
-            "SELECT count(*) FROM console_subscription AS row WHERE strpos(row::text, 'Night shift') > 0"
-        )
-        assert cursor.fetchone() == (1,)
-        for table in tables:
-            for name, secret in secrets.items():
-                cursor.execute(
-                    f'SELECT count(*) FROM "{table}" AS row WHERE strpos(row::text, %s) > 0', [secret]
-                )
-                assert cursor.fetchone() == (0,), (table, name)
-    for session in Session.objects.all():
-        assert found(secrets, str(session.get_decoded())) == []
-
-
-def test_nothing_in_valkey_has_any(admin: Caller, valkey: Any) -> None:
-    secrets = put_in(admin)
-    for name in valkey.keys("*"):
-        held = name + (valkey.dump(name) or b"")
-        assert [each for each, secret in secrets.items() if secret.encode() in held] == []
-
-
 def test_no_page_and_no_answer_has_any(admin: Caller) -> None:
     secrets = put_in(admin)
     client: Client = world.signed_in(world.person("ola@example.com"))
@@ -128,11 +100,15 @@ def test_no_page_and_no_answer_has_any(admin: Caller) -> None:
         f"/admin/deployments/cluster/{Cluster.objects.get(slug='osl-9').pk}/change/",
         f"/admin/deployments/deployment/{Deployment.objects.get(name='secretive').pk}/change/",
     ]
+    shown = 0
     for address in addresses:
         if TOKEN not in address:
             answer = client.get(address, follow=True)
+            assert answer.status_code in (200, 404, 405, 410, 503), address
+            shown += answer.status_code == 200
             body = b"".join(answer.streaming_content) if answer.streaming else answer.content
             assert found(secrets, body.decode()) == [], address
+    assert shown > 90
     for path in (
         "/models/llama-8b",
         "/clusters/osl-9",
