@@ -9,12 +9,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from console.audit.entry import CONTENT, AuditEntry
+from console.presentation.cells import neutral
 
 MOST = 50_000
 """Entries in one file."""
 _CHAIN = ("previous", "digest")
-#: What makes a spreadsheet read a cell as a formula, when it stands first (OWASP, CSV injection).
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def as_csv(entries: Iterable[AuditEntry]) -> Iterator[str]:
@@ -43,9 +42,7 @@ def _row(entry: AuditEntry) -> dict[str, Any]:
 def _cell(value: object) -> object:
     if value is None:
         return ""
-    if isinstance(value, str) and value.startswith(_DANGEROUS):
-        return f"'{value}"
-    return value
+    return neutral(value) if isinstance(value, str) else value
 
 
 def _taken(target: io.StringIO) -> str:

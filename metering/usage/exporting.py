@@ -7,13 +7,12 @@ import io
 from datetime import UTC, datetime
 from typing import Any
 
+from console.presentation.cells import neutral
 from metering.pricing import in_full
 from metering.usage.asking import Question
 from metering.usage.sums import Answer, Figures
 
 _COUNTS = ("requests", "adjustments", "input_tokens", "cached_tokens", "output_tokens")
-#: What makes a spreadsheet read a cell as a formula, when it stands first.
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def as_csv(question: Question, answer: Answer) -> str:
@@ -31,11 +30,6 @@ def as_csv(question: Question, answer: Answer) -> str:
 
 def _money_columns(answer: Answer) -> list[str]:
     return [f"amount_{currency}" for currency in sorted(answer.total.amounts)]
-
-
-def neutral(text: str) -> str:
-    """A cell that is text whatever it begins with (OWASP, CSV injection)."""
-    return f"'{text}" if text.startswith(_DANGEROUS) else text
 
 
 def as_json(question: Question, answer: Answer) -> dict[str, Any]:

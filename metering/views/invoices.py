@@ -14,11 +14,11 @@ from django.views.decorators.http import require_safe
 from console.access import Permission, requires
 from console.http import Request, page
 from console.models import Organization
+from console.presentation.cells import neutral
 from console.presentation.figures import money
 from deployments.models import Price
 from metering.pricing import in_full
 from metering.usage import invoice
-from metering.usage.exporting import neutral
 from metering.usage.invoice import Line, Month
 
 _COLUMNS = (

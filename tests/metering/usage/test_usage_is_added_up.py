@@ -23,7 +23,7 @@ from metering.corrections import Change, correct
 from metering.events import Event
 from metering.ledger import intake
 from metering.models import UsageEvent, UsageHour
-from metering.usage import asking, exporting, sums
+from metering.usage import asking, sums
 from metering.usage.asking import Group
 from tests.deployments.pages import world
 from tests.metering.ledger.conftest import Place, entries
@@ -246,12 +246,6 @@ def test_tenants_and_viewers_do_not_see_what_everybody_used(place: Place) -> Non
         client = world.signed_in(user)
         assert client.get("/usage/").status_code in (403, 404)
         assert client.get("/api/v1/usage/total/").status_code in (403, 404)
-
-
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
-def test_a_name_is_never_a_formula(name: str) -> None:
-    assert exporting.neutral(name) == f"'{name}"
-    assert exporting.neutral("Acme") == "Acme"
 
 
 def test_an_empty_period_says_what_will_appear(place: Place, web: Client) -> None:
