@@ -23,6 +23,7 @@ from console.api import (
     usage,
 )
 from console.api.authentication import authenticate, needs
+from console.api.idempotency import ONCE
 from console.api.problems import Problem
 from console.api.reading import BodyParser
 
@@ -78,11 +79,20 @@ def described() -> dict[str, Any]:
     for operations in schema["paths"].values():
         for operation in operations.values():
             operation.pop("security", None)
+            if operation["operationId"] in ONCE:
+                operation["parameters"].append(
+                    _header("Idempotency-Key", "The call is made once, however often.")
+                )
             for status in ("400", "401", "403", "404", "409", "412", "413", "422", "429", "503"):
                 operation["responses"].setdefault(status, {"$ref": "#/components/responses/Problem"})
     content = {problem_document.CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     parts["responses"] = {"Problem": {"description": "What is wrong", "content": content}}
     return schema
+
+
+def _header(name: str, words: str) -> dict[str, Any]:
+    schema = {"type": "string", "maxLength": 255}
+    return {"in": "header", "name": name, "required": False, "schema": schema, "description": words}
 
 
 _PROBLEM = {

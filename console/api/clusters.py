@@ -13,7 +13,7 @@ from ninja import Body, Query, Router, Schema, Status
 
 from console.access import Permission
 from console.api.authentication import Asking, needs
-from console.api.forms import filled
+from console.api.forms import filled, takes
 from console.api.idempotency import once
 from console.api.paging import MOST, USUAL, Page, paged
 from console.api.problems import Problem
@@ -93,7 +93,9 @@ def get_cluster(request: Asking, slug: str) -> dict[str, Any]:
     return _cluster(_find_cluster(request.auth.user, slug))
 
 
-@router.post("/clusters", response={201: ClusterOut}, auth=needs(Permission.CLUSTERS))
+@router.post(
+    "/clusters", response={201: ClusterOut}, auth=needs(Permission.CLUSTERS), openapi_extra=takes(ClusterForm)
+)
 @once()
 def create_cluster(request: Asking, given: Body[dict[str, Any]]) -> Status[dict[str, Any]]:
     """The values of the form in the console; `kubeconfig_text` is kept encrypted and never shown."""
@@ -101,7 +103,12 @@ def create_cluster(request: Asking, given: Body[dict[str, Any]]) -> Status[dict[
     return Status(201, _cluster(_saved(form, audited.CLUSTER)))
 
 
-@router.patch("/clusters/{slug}", response=ClusterOut, auth=needs(Permission.CLUSTERS))
+@router.patch(
+    "/clusters/{slug}",
+    response=ClusterOut,
+    auth=needs(Permission.CLUSTERS),
+    openapi_extra=takes(ClusterForm, is_whole=False),
+)
 def edit_cluster(request: Asking, slug: str, given: Body[dict[str, Any]]) -> dict[str, Any]:
     """Only what is sent changes."""
     with transaction.atomic():
@@ -141,7 +148,12 @@ def get_endpoint(request: Asking, slug: str) -> dict[str, Any]:
     return _endpoint(_find_endpoint(request.auth.user, slug))
 
 
-@router.post("/endpoints", response={201: EndpointOut}, auth=needs(Permission.CLUSTERS))
+@router.post(
+    "/endpoints",
+    response={201: EndpointOut},
+    auth=needs(Permission.CLUSTERS),
+    openapi_extra=takes(EndpointForm),
+)
 @once()
 def create_endpoint(request: Asking, given: Body[dict[str, Any]]) -> Status[dict[str, Any]]:
     user = request.auth.user
@@ -149,7 +161,12 @@ def create_endpoint(request: Asking, given: Body[dict[str, Any]]) -> Status[dict
     return Status(201, _endpoint(_saved(form, audited.ENDPOINT)))
 
 
-@router.patch("/endpoints/{slug}", response=EndpointOut, auth=needs(Permission.CLUSTERS))
+@router.patch(
+    "/endpoints/{slug}",
+    response=EndpointOut,
+    auth=needs(Permission.CLUSTERS),
+    openapi_extra=takes(EndpointForm, is_whole=False),
+)
 def edit_endpoint(request: Asking, slug: str, given: Body[dict[str, Any]]) -> dict[str, Any]:
     """Only what is sent changes."""
     user = request.auth.user

@@ -27,14 +27,22 @@ from deployments.standing import standing_of, with_standing
 from deployments.vocabulary import DesiredState
 
 router = Router(tags=["Deployments"])
+_IF_MATCH = {
+    "in": "header",
+    "name": "If-Match",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "The ETag of the revision that was looked at",
+}
 _ANY_DOCUMENT = {
+    "parameters": [_IF_MATCH],
     "requestBody": {
         "required": True,
         "content": {
             kind: {"schema": {"type": "object", "description": "A ModelDeployment, slipway/v1"}}
             for kind in ("application/json", "application/yaml")
         },
-    }
+    },
 }
 
 
@@ -160,7 +168,12 @@ def apply(
     return Status(201 if was_created else 200, told)
 
 
-@router.delete("/deployments/{name}", response={202: DeploymentOut}, auth=needs(Permission.DEPLOY))
+@router.delete(
+    "/deployments/{name}",
+    response={202: DeploymentOut},
+    openapi_extra={"parameters": [_IF_MATCH]},
+    auth=needs(Permission.DEPLOY),
+)
 def delete_deployment(request: Asking, name: str) -> Status[dict[str, Any]]:
     """Takes it out of the cluster; the record goes when nothing is left there. If-Match holds here, too."""
     user = request.auth.user

@@ -5,12 +5,53 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.forms.models import BaseModelForm, model_to_dict
+from django.forms import BooleanField, CharField, ChoiceField, Field, FileField, IntegerField
+from django.forms.models import BaseModelForm, ModelChoiceField, model_to_dict
 
 from console.api.problems import Problem, of_form
 from console.encryption import Sealed
 
 _SCALARS = (str, int, bool, type(None))
+
+
+def takes(form_class: type[BaseModelForm], *, is_whole: bool = True) -> dict[str, Any]:
+    """What an operation that fills in this form takes, for the OpenAPI document. `is_whole`: nothing is there yet."""
+    of_class: Mapping[str, Field] = form_class.base_fields  # type: ignore[attr-defined]  # the stubs lack it
+    fields = {name: each for name, each in of_class.items() if _is_sent(each)}
+    schema: dict[str, Any] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {name: _described(each) for name, each in fields.items()},
+    }
+    if is_whole:
+        schema["required"] = [name for name, each in fields.items() if each.required and not _has_usual(each)]
+    return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
+
+
+def _described(field: Field) -> dict[str, Any]:
+    note = ". ".join(str(each) for each in (field.label, field.help_text) if each)
+    kind: dict[str, Any] = {"type": "string"}
+    if isinstance(field, BooleanField):
+        kind = {"type": "boolean"}
+    elif isinstance(field, IntegerField):
+        kind = {"type": ["integer", "null"]}
+    elif isinstance(field, ModelChoiceField):
+        note = f"Its short name. {note}".strip()
+    elif isinstance(field, ChoiceField):
+        kind["enum"] = [value for value, _ in list[Any](field.choices)]  # type: ignore[arg-type]
+    elif isinstance(field, CharField) and field.max_length:
+        kind["maxLength"] = field.max_length
+    return {**kind, **({"description": note} if note else {})}
+
+
+def _has_usual(field: Field) -> bool:
+    """What is not sent has its usual value."""
+    return field.initial not in (None, "") or isinstance(field, BooleanField)
+
+
+def _is_sent(field: Field) -> bool:
+    """JSON holds no files: what a form takes from one, it takes as text as well."""
+    return not isinstance(field, FileField)
 
 
 def filled(
@@ -26,7 +67,7 @@ def filled(
     `references`: for fields that name another row, its key by the word that the API uses.
     """
     empty = form_class(instance=instance, **options)
-    unknown = sorted(set(given) - set(empty.fields))
+    unknown = sorted(set(given) - {name for name, each in empty.fields.items() if _is_sent(each)})
     if unknown:
         raise Problem(422, errors=[(name[:100], "There is no such value here.") for name in unknown[:20]])
     odd = [name for name, value in given.items() if not isinstance(value, _SCALARS)]

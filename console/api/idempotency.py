@@ -24,6 +24,8 @@ from console.api.problems import Problem
 
 KEPT, LONGEST_CALL = timedelta(days=1), timedelta(minutes=2)
 _LONGEST_KEY = 255
+ONCE: set[str] = set()
+"""Operations by their ids in the OpenAPI document."""
 
 
 def once(*, secret: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -50,6 +52,7 @@ def once(*, secret: bool = False) -> Callable[[Callable[..., Any]], Callable[...
             IdempotentCall.objects.filter(pk=call.pk).update(status=answer.status_code, body=kept)
             return answer
 
+        ONCE.add(f"{operation.__module__}.{operation.__name__}".replace(".", "_"))
         made.__signature__ = _resolved(operation)  # type: ignore[attr-defined]
         return made
 

@@ -12,7 +12,7 @@ from ninja import Body, Query, Router, Schema, Status
 
 from console.access import Permission
 from console.api.authentication import Asking, needs
-from console.api.forms import filled
+from console.api.forms import filled, takes
 from console.api.idempotency import once
 from console.api.paging import MOST, USUAL, Page, paged
 from console.api.problems import Problem
@@ -76,7 +76,9 @@ def get_model(request: Asking, slug: str) -> dict[str, Any]:
     return shown(_find(request.auth.user, slug))
 
 
-@router.post("/models", response={201: ModelOut}, auth=needs(Permission.CATALOG))
+@router.post(
+    "/models", response={201: ModelOut}, auth=needs(Permission.CATALOG), openapi_extra=takes(CatalogModelForm)
+)
 @once()
 def create_model(request: Asking, given: Body[dict[str, Any]]) -> Status[dict[str, Any]]:
     """The values of the form in the console; `provider` is a short name."""
@@ -84,7 +86,12 @@ def create_model(request: Asking, given: Body[dict[str, Any]]) -> Status[dict[st
     return Status(201, shown(_saved(form, audited.MODEL)))
 
 
-@router.patch("/models/{slug}", response=ModelOut, auth=needs(Permission.CATALOG))
+@router.patch(
+    "/models/{slug}",
+    response=ModelOut,
+    auth=needs(Permission.CATALOG),
+    openapi_extra=takes(CatalogModelForm, is_whole=False),
+)
 def edit_model(request: Asking, slug: str, given: Body[dict[str, Any]]) -> dict[str, Any]:
     """Only what is sent changes."""
     with transaction.atomic():
@@ -113,7 +120,12 @@ def list_providers(
     return paged(request, response, Provider.objects.all(), "slug", _provider, limit=limit, cursor=cursor)
 
 
-@router.post("/providers", response={201: ProviderOut}, auth=needs(Permission.CATALOG))
+@router.post(
+    "/providers",
+    response={201: ProviderOut},
+    auth=needs(Permission.CATALOG),
+    openapi_extra=takes(ProviderForm),
+)
 @once()
 def create_provider(request: Asking, given: Body[dict[str, Any]]) -> Status[dict[str, Any]]:
     return Status(201, _provider(_saved(filled(ProviderForm, given), audited.PROVIDER)))

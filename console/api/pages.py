@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +18,7 @@ from console.api import issuing
 from console.api.access_keys import visible
 from console.api.application import described
 from console.api.authentication import Principal
+from console.api.reference import groups
 from console.encryption import Sealed
 from console.http import Request, page
 from console.models import User
@@ -123,19 +123,4 @@ def revoke(request: Request, number: int) -> HttpResponse:
 @requires(Permission.VIEW)
 def reference(request: Request) -> HttpResponse:
     """Every operation, from the same description that programs read."""
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for path, operations in described()["paths"].items():
-        for method, operation in operations.items():
-            groups.setdefault(operation["tags"][0], []).append(
-                {
-                    "method": method.upper(),
-                    "path": path,
-                    "summary": operation["summary"].capitalize(),
-                    "description": operation.get("description", ""),
-                }
-            )
-    return page(
-        request,
-        "access_keys/reference.html",
-        {"groups": groups.items(), "example": json.dumps({"name": "x"})},
-    )
+    return page(request, "access_keys/reference.html", {"groups": groups(described())})

@@ -104,7 +104,10 @@ def test_the_description_and_its_page_are_for_people_of_the_platform(valkey: Any
     assert described["openapi"].startswith("3.")
     page = client.get("/api/v1/reference/").content.decode()
     for path in described["paths"]:
-        assert path.replace("{", "{") in page
+        assert path in page
+    # What is taken and given is there as well, of forms and of schemas.
+    for word in ("kubeconfig_text", "Idempotency-Key", "If-Match", "suspension_reason", "tls_certificate"):
+        assert f"<code>{word}</code>" in page
     assert Client().get("/api/v1/openapi.json").status_code == 401
     tenant = world.signed_in(world.tenant("bea@acme.example", "acme"))
     assert tenant.get("/api/v1/openapi.json").status_code == 404
@@ -118,3 +121,18 @@ def test_the_list_of_keys_says_in_words_what_they_may(valkey: Any) -> None:
     page = client.get("/accounts/access-keys/").content.decode()
     assert "Deploy, change, stop and delete" in page
     assert "manage_deployments" not in page
+
+
+def test_the_description_says_what_a_form_takes(valkey: Any) -> None:
+    described = signed_in().get("/api/v1/openapi.json").json()["paths"]
+
+    def taken(path: str, method: str) -> dict[str, Any]:
+        body: dict[str, Any] = described[path][method]["requestBody"]["content"]["application/json"]["schema"]
+        return body
+
+    new = taken("/api/v1/clusters", "post")
+    assert new["required"] == ["name", "slug"]
+    assert new["additionalProperties"] is False
+    assert new["properties"]["kind"]["enum"] == ["kubeconfig", "in-cluster", "sandbox"]
+    assert "kubeconfig_file" not in new["properties"], "JSON holds no files"
+    assert "required" not in taken("/api/v1/clusters/{slug}", "patch")
