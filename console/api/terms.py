@@ -44,6 +44,11 @@ class Limits(Given):
     api_key: Limit | None = None
 
 
+class LimitsMode(Given):
+    reports_only: bool
+    """Limits refuse nobody and are only reported."""
+
+
 class OwnLimits(Schema):
     organization: str
     limits: Limits
@@ -111,6 +116,13 @@ def get_limits(request: Asking, name: str) -> dict[str, Any]:
         ],
         "reports_only": limit_changes.is_shadow(found),
     }
+
+
+@router.put("/deployments/{name}/limits", response=LimitsOut, auth=needs(Permission.PRICES))
+def set_mode(request: Asking, name: str, given: LimitsMode) -> dict[str, Any]:
+    """Whether limits are enforced; they themselves are part of the document."""
+    limit_changes.set_shadow(_find(request.auth.user, name), given.reports_only)
+    return get_limits(request, name)
 
 
 @router.put("/deployments/{name}/limits/{organization}", response=OwnLimits, auth=needs(Permission.PRICES))

@@ -58,6 +58,8 @@ class Answer:
         """When the engine or the client last did something."""
         self.first = self.last = 0.0
         """When the first and the newest token came, by the monotonic clock."""
+        self._first_moment = 0
+        """The first as microseconds since 1970; 0: there was none."""
 
     async def fetch(self, link: Link, request: bytes) -> None:
         """Sends the request, and waits until the answer is over, lost or given up."""
@@ -99,7 +101,7 @@ class Answer:
             )
 
     def on_data(self, data: bytes) -> None:
-        self.touched = time.monotonic()
+        self.touched = now = time.monotonic()
         stream = self.stream
         if stream is None:
             self._size += len(data)
@@ -112,18 +114,16 @@ class Answer:
         except ValueError:
             self.give_up()
             return
+        moment = int(now * 1e6 + self._since_1970)
         if stream.has_text:
-            self.last = self.touched
+            self.last = now
             if not self.first:
-                self.first = self.touched
-        counted, output, lease = stream.counted, stream.output, self._lease
+                self.first, self._first_moment = now, moment
+        counted, lease = stream.counted, self._lease
+        output = counted.output if counted.is_known else stream.texts
         # Before it passes, so that what a client has is in the ledger even if this process is killed right here.
         self._note(
-            counted.input if counted.is_known else -1,
-            output,
-            counted.cached,
-            int(self.first * 1e6 + self._since_1970) if self.first else 0,
-            int(self.touched * 1e6 + self._since_1970),
+            counted.input if counted.is_known else -1, output, counted.cached, self._first_moment, moment
         )
         if lease.is_needed and (output > lease.calm_until or self._held_back):
             self._under_limit(stream, piece)

@@ -8,13 +8,16 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.db import transaction
 
+from console.audit import record
 from console.models import User
 from deployments import gpus
 from deployments.document.rules import CURRENCIES
 from deployments.facts import ClusterFacts
 from deployments.models import Cluster
 from metering.models import GpuHour, GpuRate
+from metering.pricing import in_full
 
 MOST_SHOWN = 200
 """Rates of the past."""
@@ -109,4 +112,13 @@ class RateForm(forms.Form):
 
     def save(self, cluster: Cluster, by: User) -> GpuRate:
         """Only after `is_valid`. A new row: what held before stays on record."""
-        return GpuRate.objects.create(cluster=cluster, created_by=by, **self.cleaned_data)
+        with transaction.atomic():
+            rate = GpuRate.objects.create(cluster=cluster, created_by=by, **self.cleaned_data)
+            after = {
+                "product": rate.product,
+                "per_hour": in_full(rate.per_hour),
+                "currency": rate.currency,
+                "effective_from": rate.effective_from,
+            }
+            record("cluster.gpu_cost_entered", cluster, after=after)
+        return rate
