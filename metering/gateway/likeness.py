@@ -24,38 +24,53 @@ _QUOTE, _NEWLINE, _RETURN = b'"\n\r'
 class Likeness:
     """What the events of a stream have in common."""
 
-    __slots__ = ("_end", "_end_size", "_head", "_kept", "_output", "_rest", "_start", "_tail", "_total")
+    __slots__ = (
+        "_end",
+        "_end_size",
+        "_head",
+        "_kept",
+        "_output",
+        "_rest",
+        "_size",
+        "_start",
+        "_tail",
+        "_total",
+    )
 
     def __init__(self, head: bytes, tail: bytes, kept: int, total: int, output: int, rest: bytes) -> None:
-        self._head, self._start, self._tail = head, len(head), tail
+        self._head, self._start = head, len(head)
+        self._tail, self._size = tail, len(tail)
         self._kept = kept
         """Bytes of the tail that the client sees: the others are usage."""
-        self._foretell(total, output, rest)
+        self._total, self._output, self._rest = total, output, rest
+        self._end, self._end_size = b"\0", 1
+        """How the next event ends when it counts one token more. No event ends like the first one."""
 
     def read(self, event: bytes) -> tuple[bytes, int] | None:
         """The event without its usage, and the output tokens that it tells; None when it differs in more."""
         if not event.startswith(self._head):
             return None
         if event.endswith(self._end):
-            at, output = len(event) - self._end_size, self._output
-            total, rest = self._total, self._rest
+            at, total, output = len(event) - self._end_size, self._total + 1, self._output + 1
         else:
             at = event.rfind(self._tail, self._start)
-            counts = _COUNTS.match(event, at + len(self._tail)) if at >= 0 else None
+            counts = _COUNTS.match(event, at + self._size) if at >= 0 else None
             if counts is None:
                 return None
-            total, output, rest = int(counts[1]), int(counts[2]), counts[3]
+            total, output, self._rest = int(counts[1]), int(counts[2]), counts[3]
         text = event[self._start : at]
         if at < self._start or _QUOTE in text or _NEWLINE in text or _RETURN in text:
             return None
-        self._foretell(total, output, rest)
+        self._total, self._output = total, output
+        # From this event's own bytes: they are nearer than those of the first one.
+        self._end = end = b'%b%d,"completion_tokens":%d%b' % (
+            event[at : at + self._size],
+            total + 1,
+            output + 1,
+            self._rest,
+        )
+        self._end_size = len(end)
         return event[: at + self._kept] + b"}\n\n", output
-
-    def _foretell(self, total: int, output: int, rest: bytes) -> None:
-        """How the next event ends when it counts one token more."""
-        self._total, self._output, self._rest = total + 1, output + 1, rest
-        self._end = b'%b%d,"completion_tokens":%d%b' % (self._tail, total + 1, output + 1, rest)
-        self._end_size = len(self._end)
 
 
 def of(event: bytes) -> Likeness | None:

@@ -103,11 +103,12 @@ class Stream:
         if self._pending:
             data = self._pending + data
             self._pending = b""
-        if self._like is not None and (found := self._like.read(data)) is not None:
-            shown, output = found
-            if output > self.counted.output:
-                self.counted.output = output
-            return shown
+        like = self._like
+        if like is not None and (found := like.read(data)) is not None:
+            counted = self.counted
+            if found[1] > counted.output:
+                counted.output = found[1]
+            return found[0]
         if data.endswith(b"\n\n") and data.find(b"\n\n") == len(data) - 2 and b"\r" not in data:
             return self._event(data, data[:-2])
         out, start = [], 0
@@ -159,6 +160,8 @@ class Stream:
             self._parts.take(choices, usage, self.counted)
         else:
             self.counted.take(usage)
+        # What is counted now is what this event says, and no longer what the one before it had.
+        self._like = None
         if self._is_comparable and self.has_text and self.counted.is_known and not (is_last or self.failed):
             self._like = likeness.of(whole)
         if self._keep_all or (is_last and self._keep_last):

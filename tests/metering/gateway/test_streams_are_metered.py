@@ -103,6 +103,14 @@ def test_an_event_that_is_compared_means_what_it_means_when_it_is_read(
     assert compared.failed is pieces.failed is read.failed
 
 
+def test_a_prompt_that_was_counted_anew_in_between_is_counted_anew_again() -> None:
+    alike = [event("a", usage=used(1)), event("b", usage=used(2)), event(usage=used(4, prompt=3), last=True)]
+    metered = stream()
+    for each in (*alike, event("d", usage=used(5))):
+        metered.feed(each)
+    assert (metered.counted.input, metered.counted.output) == (7, 5)
+
+
 def test_who_asked_for_usage_gets_the_last_event_and_no_other() -> None:
     metered = stream(keep_last=True)
     out = metered.feed(REPORTED) + metered.rest()
