@@ -21,13 +21,14 @@ from console.organizations import changing
 from deployments.spec import SharingSpec
 from deployments.vocabulary import Sharing
 from metering import issuing
+from tests import loops
 from tests.metering.gateway import world
 from tests.metering.gateway.engine import Engine, Script
 from tests.metering.gateway.test_what_changes_reaches_gateways import Town, town
 
 __all__ = ["town"]
 pytestmark = pytest.mark.django_db(transaction=True)
-STREAMS, TOKENS = 100, 60
+STREAMS, TOKENS = 100, 30
 
 CHANGES: dict[str, tuple[Callable[[Town], Any], int]] = {
     "the key is revoked": (lambda town: issuing.revoke(town.key, by=town.bob), 401),
@@ -50,8 +51,8 @@ def test_what_runs_ends_as_usual_and_nothing_new_begins(
 ) -> None:
     act, status = CHANGES[change]
     before = len(engine.seen)
-    engine.script = Script(tokens=TOKENS, itl=0.05)
-    texts, took = asyncio.run(_while_streams_run(town, engine, before, lambda: act(town), status))
+    engine.script = Script(tokens=TOKENS, itl=0.1)
+    texts, took = loops.run(_while_streams_run(town, engine, before, lambda: act(town), status))
     assert took < 1.0
     assert [text.rstrip().endswith("data: [DONE]") for text in texts] == [True] * STREAMS
     ours = engine.seen[before : before + STREAMS]
