@@ -36,7 +36,6 @@ OFFERED = {
     "owner": ["Models", "Playground", "API keys", "Usage", "Members", "Bill"],
     "member": ["Models", "Playground", "API keys", "Usage", "Members"],
 }
-MOST = 120
 #: What sends something by POST; htmx says so in an attribute.
 BUTTONS = "form[method=post], [hx-post]"
 TARGETS = "found => found.map(each => each.getAttribute('hx-post') || each.getAttribute('action'))"
@@ -52,8 +51,8 @@ MAY = {
 
 
 def shape(path: str) -> str:
-    """Pages that differ only in a number are one, and so are those that differ in what they filter by."""
-    return re.sub(r"\d+|[0-9a-f-]{36}", "#", path.partition("?")[0])
+    """Which page it is, whatever it is about, and with all that it filters by."""
+    return resolve(urlsplit(path).path).view_name
 
 
 def _wide(person: Visitor) -> None:
@@ -78,8 +77,8 @@ def test_every_link_leads_somewhere(browser: Browser, stack: Stack, kind: str) -
     person.page.goto("/")
     names = person.page.locator("nav.nav a, .portal-nav a").all_inner_texts()
     assert [re.sub(r"\s*\d+$", "", each.strip()) for each in names] == OFFERED[kind]
-    waiting, seen, wrong, offered = ["/"], {"/"}, list[str](), set[str]()
-    while waiting and len(seen) < MOST:
+    waiting, seen, wrong, offered = ["/"], {"home"}, list[str](), set[str]()
+    while waiting:
         path = waiting.pop(0)
         answer = person.page.goto(path)
         assert answer is not None
