@@ -59,7 +59,7 @@ class Console:
     def api(self, method: str, path: str, body: Any) -> dict[str, Any]:
         answer = self.web.request(method, f"/api/v1{path}", json=body, headers=self._headers())
         assert answer.status_code < 300, answer.text
-        told: dict[str, Any] = answer.json()
+        told: dict[str, Any] = answer.json() if answer.content else {}
         return told
 
     def _headers(self) -> dict[str, str]:
@@ -109,8 +109,14 @@ def unfolded(text: str) -> str:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def closed() -> Iterator[None]:
+def closed(stack: Stack) -> Iterator[None]:
+    """Afterwards the stack is as the other journeys know it."""
     yield
+    ada = Console(stack)
+    forget = {"forget_token": True, "forget_ngc_key": True, "description": ""}
+    ada.api("PATCH", "/models/opt-125m", forget)
+    for path in (f"/deployments/{NAME}", "/endpoints/secretive", "/clusters/nowhere"):
+        ada.api("DELETE", path, None)
     for web in Console.made:
         web.close()
 
@@ -169,7 +175,10 @@ def _put_in(stack: Stack) -> dict[str, str]:
     )
     planted["environment"] = "canary3environment"
     variables = [{"name": "HF_EXTRA", "secret": True}, {"name": "IN_CLEAR", "value": PLAIN}]
-    given = {"document": document(NAME, "opt-125m", {"mode": "all"}, environment=variables), "do": "apply"}
+    given = {
+        "document": document(NAME, "opt-125m", {"mode": "private"}, environment=variables),
+        "do": "apply",
+    }
     told = ada.post("/import/", given | {"secret-HF_EXTRA": planted["environment"]})
     assert told.status_code == 200, told.text
     assert f"/deployments/{NAME}/" in str(told.url)
