@@ -3,7 +3,6 @@
 The other rules are Django's: at least 12 characters, not common, not like the person's name or address.
 """
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -79,7 +78,6 @@ class NotBreached:
         return "Your password can't be one that is known from a breach."
 
 
-@cache
 def service() -> "PwnedPasswords":
     """Whom to ask. Only imported where it is asked: the library opens its clients when it is imported."""
     from pwned_passwords_django.api import default_client

@@ -15,7 +15,7 @@ from django.db import transaction
 
 from console.models import User
 from deployments import desired, document
-from deployments.document import Problem
+from deployments.document import InvalidDocument, Problem
 from deployments.models import Deployment
 from deployments.spec import DeploymentSpec
 from deployments.vocabulary import Sharing
@@ -57,17 +57,21 @@ def apply_document(
     dry_run: bool = False,
     secrets: Mapping[str, str] | None = None,
     note: str = "",
+    may_share: bool = True,
     hold: Callable[[Deployment | None], None] | None = None,
 ) -> Outcome:
     """Creates or revises the deployment of that name. Raises InvalidDocument, Conflict, and what `hold` raises.
 
     A dry run saves nothing; its outcome says what would have happened. Secret variables keep their stored values.
+    Without `may_share`, a document that changes with whom it is shared is invalid.
     `hold` looks at what is there, which nobody changes meanwhile, and raises when it must not be changed.
     """
     with transaction.atomic():
         found = Deployment.objects.select_for_update(of=("self",)).filter(name=spec.name).first()
         if hold is not None:
             hold(found)
+        if not may_share and (problems := _share_problems(spec, found)):
+            raise InvalidDocument(problems)
         if found is None:
             made = desired.create(spec, author=author, secrets=secrets, note=note)
             outcome = Outcome(Result.CREATED, made, 1)
@@ -78,7 +82,7 @@ def apply_document(
     return outcome
 
 
-def share_problems(spec: DeploymentSpec, found: Deployment | None) -> list[Problem]:
+def _share_problems(spec: DeploymentSpec, found: Deployment | None) -> list[Problem]:
     """What speaks against a document of somebody who may not share: it is no way around that right."""
     before = found.current.spec.sharing if found and found.current else None
     if spec.sharing == before or (before is None and spec.sharing.mode is Sharing.PRIVATE):

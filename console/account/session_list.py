@@ -42,7 +42,7 @@ def end(request: Request, number: int) -> HttpResponse:
 
 
 @require_POST
-@confirmed_post(lambda *args, **kwargs: "/accounts/sessions/")
+@_confirmed
 def end_others(request: Request) -> HttpResponse:
     end_all(request.user, keep=request.session)
     messages.success(request, "You are signed out everywhere else.")

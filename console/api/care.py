@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.shortcuts import get_object_or_404
 from ninja import Router, Schema, Status
 
 from console.access import Permission
 from console.api.authentication import Asking, needs
+from console.api.finding import find_deployment
 from console.api.idempotency import once
 from console.api.problems import Problem, of_form
 from console.api.reading import Given
@@ -43,14 +43,14 @@ class Targets(Given):
 @once()
 def look_again(request: Asking, name: str) -> Status[dict[str, Any]]:
     """Forgets refusals and back-off, and looks at the cluster at once; wants nothing new."""
-    found = _find(request.auth.user, name)
+    found = find_deployment(request.auth.user, name)
     desired.look_again(found)
     return Status(202, _drift(found))
 
 
 @router.get("/deployments/{name}/drift", response=DriftOut)
 def get_drift(request: Asking, name: str) -> dict[str, Any]:
-    return _drift(_find(request.auth.user, name))
+    return _drift(find_deployment(request.auth.user, name))
 
 
 @router.put("/deployments/{name}/drift", response=DriftOut, auth=needs(Permission.DEPLOY))
@@ -59,8 +59,8 @@ def set_drift_policy(request: Asking, name: str, given: DriftSet) -> dict[str, A
     user = request.auth.user
     if given.policy not in set(DriftPolicy):
         raise Problem(422, errors=[("policy", "It is repair or leave.")])
-    desired.set_drift_policy(_find(user, name), DriftPolicy(given.policy), author=user)
-    return _drift(_find(user, name))
+    desired.set_drift_policy(find_deployment(user, name), DriftPolicy(given.policy), author=user)
+    return _drift(find_deployment(user, name))
 
 
 @router.post("/deployments/{name}/repair", response={202: DriftOut}, auth=needs(Permission.DEPLOY))
@@ -68,11 +68,11 @@ def set_drift_policy(request: Asking, name: str, given: DriftSet) -> dict[str, A
 def repair(request: Asking, name: str) -> Status[dict[str, Any]]:
     """Takes back what others changed, once, whatever the policy says."""
     user = request.auth.user
-    found = _find(user, name)
+    found = find_deployment(user, name)
     if not found.drift or found.drift.get("repaired"):
         raise Problem(409, "Nothing is left to take back.")
     desired.repair_now(found, author=user)
-    return Status(202, _drift(_find(user, name)))
+    return Status(202, _drift(find_deployment(user, name)))
 
 
 @router.post("/deployments/{name}/abandon", response={204: None}, auth=needs(Permission.DEPLOY))
@@ -80,7 +80,7 @@ def abandon(request: Asking, name: str) -> Status[None]:
     """Removes the record of a deployment whose cluster is gone; what is there stays."""
     user = request.auth.user
     try:
-        desired.abandon(_find(user, name), author=user)
+        desired.abandon(find_deployment(user, name), author=user)
     except StillThere as reason:
         raise Problem(409, str(reason)) from None
     return Status(204, None)
@@ -88,24 +88,18 @@ def abandon(request: Asking, name: str) -> Status[None]:
 
 @router.get("/deployments/{name}/latency-targets", response=Targets)
 def get_targets(request: Asking, name: str) -> dict[str, Any]:
-    return _targets(_find(request.auth.user, name))
+    return _targets(find_deployment(request.auth.user, name))
 
 
 @router.put("/deployments/{name}/latency-targets", response=Targets, auth=needs(Permission.DEPLOY))
 def set_targets(request: Asking, name: str, given: Targets) -> dict[str, Any]:
     """Milliseconds that the p95 of each hour is to stay below; null: no target."""
-    found = _find(request.auth.user, name)
+    found = find_deployment(request.auth.user, name)
     form = TargetForm(None, given.dict())
     if not form.is_valid():
         raise of_form(form)
     form.save(found)
     return _targets(found)
-
-
-def _find(user: Any, name: str) -> Deployment:
-    return get_object_or_404(
-        Deployment.objects.visible_to(user).select_related("endpoint__cluster"), name=name
-    )
 
 
 def _drift(found: Deployment) -> dict[str, Any]:

@@ -12,15 +12,15 @@ from ninja import Query, Router, Schema, Status
 
 from console.access import Permission
 from console.api.authentication import Asking, needs
+from console.api.finding import find_deployment
 from console.api.idempotency import once
 from console.api.paging import MOST, USUAL, Page, paged
-from console.api.problems import Problem, of_document
+from console.api.problems import Problem
 from console.api.reading import Given
 from console.models import User
 from deployments import desired, document
-from deployments.applying import apply_document, share_problems
+from deployments.applying import apply_document
 from deployments.desired import Conflict
-from deployments.document import InvalidDocument
 from deployments.history import restoring
 from deployments.models import Deployment, Revision
 from deployments.standing import standing_of, with_standing
@@ -143,15 +143,15 @@ def apply(
         raise Problem(
             422, errors=[("metadata.name", f"It is “{spec.name}”, and the address says “{name[:60]}”.")]
         )
-
-    def hold(found: Deployment | None) -> None:
-        _hold_preconditions(request, found)
-        problems = [] if request.auth.may(Permission.SHARE) else share_problems(spec, found)
-        if problems:
-            raise of_document(InvalidDocument(problems))
-
     try:
-        outcome = apply_document(spec, user, dry_run=dry_run, note="By the API", hold=hold)
+        outcome = apply_document(
+            spec,
+            user,
+            dry_run=dry_run,
+            note="By the API",
+            may_share=request.auth.may(Permission.SHARE),
+            hold=lambda found: _hold_preconditions(request, found),
+        )
     except Conflict as conflict:
         raise Problem(409, str(conflict)) from None
     response["ETag"] = f'"{outcome.revision}"'
@@ -215,7 +215,7 @@ def restart(request: Asking, name: str) -> Status[dict[str, Any]]:
 def roll_back(request: Asking, name: str, given: RollBack) -> Status[dict[str, Any]]:
     """A new revision with the settings of an earlier one."""
     user = request.auth.user
-    found = _changeable(_find(user, name))
+    found = _changeable(find_deployment(user, name))
     assert found.current is not None
     old = get_object_or_404(found.revisions, number=given.revision) if 0 < given.revision < 2**31 else None
     if old is None:
@@ -245,7 +245,7 @@ def list_revisions(
     cursor: str = "",
 ) -> dict[str, Any]:
     """Newest first."""
-    found = _find(request.auth.user, name)
+    found = find_deployment(request.auth.user, name)
     rows = Revision.objects.filter(deployment=found).select_related("author").defer("secrets", "document")
     return paged(
         request, response, rows, "number", _revision, limit=limit, cursor=cursor, is_newest_first=True
@@ -254,7 +254,7 @@ def list_revisions(
 
 @router.get("/deployments/{name}/revisions/{number}", response=RevisionWhole)
 def get_revision(request: Asking, name: str, number: int) -> dict[str, Any]:
-    found = _find(request.auth.user, name)
+    found = find_deployment(request.auth.user, name)
     if not 0 < number < 2**31:
         raise Problem(404)
     revision = get_object_or_404(found.revisions.select_related("author").defer("secrets"), number=number)
@@ -298,10 +298,6 @@ def _revision(revision: Revision) -> dict[str, Any]:
         "author": revision.author.email if revision.author else None,
         "created_at": revision.created_at.isoformat(),
     }
-
-
-def _find(user: Any, name: str) -> Deployment:
-    return get_object_or_404(Deployment.objects.visible_to(user).select_related("current"), name=name)
 
 
 def _changeable(found: Deployment) -> Deployment:

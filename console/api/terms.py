@@ -10,6 +10,7 @@ from ninja import Query, Router, Schema, Status
 
 from console.access import Permission
 from console.api.authentication import Asking, needs
+from console.api.finding import find_deployment
 from console.api.paging import MOST, USUAL, Page, paged
 from console.api.problems import Problem, of_document
 from console.api.reading import Given
@@ -17,7 +18,7 @@ from console.models import Organization
 from deployments import desired
 from deployments.desired import Conflict
 from deployments.document import InvalidDocument
-from deployments.models import Deployment, Price
+from deployments.models import Price
 from deployments.vocabulary import LimitScope, Sharing
 from metering import limit_changes
 from metering.limit_changes import Amounts
@@ -79,7 +80,7 @@ _NAMES = {"organization": LimitScope.ORGANIZATION, "user": LimitScope.USER, "api
 
 @router.get("/deployments/{name}/sharing", response=SharingSet)
 def get_sharing(request: Asking, name: str) -> dict[str, Any]:
-    sharing = _find(request.auth.user, name).spec.sharing
+    sharing = find_deployment(request.auth.user, name).spec.sharing
     return {"mode": sharing.mode.value, "organizations": list(sharing.organizations)}
 
 
@@ -87,7 +88,7 @@ def get_sharing(request: Asking, name: str) -> dict[str, Any]:
 def set_sharing(request: Asking, name: str, given: SharingSet) -> dict[str, Any]:
     """Takes effect at every gateway within a second; no replica restarts."""
     user = request.auth.user
-    found = _find(user, name)
+    found = find_deployment(user, name)
     if given.mode not in set(Sharing):
         raise Problem(422, errors=[("mode", "It is private, all or selected.")])
     if given.mode == Sharing.SELECTED and not given.organizations:
@@ -104,7 +105,7 @@ def set_sharing(request: Asking, name: str, given: SharingSet) -> dict[str, Any]
 
 @router.get("/deployments/{name}/limits", response=LimitsOut)
 def get_limits(request: Asking, name: str) -> dict[str, Any]:
-    found = _find(request.auth.user, name)
+    found = find_deployment(request.auth.user, name)
     general = {
         scope: Amounts(each.requests_per_minute, each.tokens_per_minute)
         for scope, each in found.spec.rate_limits.by_scope().items()
@@ -121,14 +122,14 @@ def get_limits(request: Asking, name: str) -> dict[str, Any]:
 @router.put("/deployments/{name}/limits", response=LimitsOut, auth=needs(Permission.PRICES))
 def set_mode(request: Asking, name: str, given: LimitsMode) -> dict[str, Any]:
     """Whether limits are enforced; they themselves are part of the document."""
-    limit_changes.set_shadow(_find(request.auth.user, name), given.reports_only)
+    limit_changes.set_shadow(find_deployment(request.auth.user, name), given.reports_only)
     return get_limits(request, name)
 
 
 @router.put("/deployments/{name}/limits/{organization}", response=OwnLimits, auth=needs(Permission.PRICES))
 def set_exception(request: Asking, name: str, organization: str, given: Limits) -> dict[str, Any]:
     """Limits of one organisation; a scope that is sent stands in for the general one, null and left out follow it."""
-    found = _find(request.auth.user, name)
+    found = find_deployment(request.auth.user, name)
     tenant = get_object_or_404(Organization, slug=organization)
     amounts = {
         scope: _amounts(word, limit)
@@ -145,7 +146,7 @@ def set_exception(request: Asking, name: str, organization: str, given: Limits) 
     "/deployments/{name}/limits/{organization}", response={204: None}, auth=needs(Permission.PRICES)
 )
 def remove_exception(request: Asking, name: str, organization: str) -> Status[None]:
-    found = _find(request.auth.user, name)
+    found = find_deployment(request.auth.user, name)
     limit_changes.remove_exception(found, get_object_or_404(Organization, slug=organization))
     return Status(204, None)
 
@@ -159,13 +160,9 @@ def list_prices(
     cursor: str = "",
 ) -> dict[str, Any]:
     """Newest first. A price changes with the document; what was is never changed."""
-    found = _find(request.auth.user, name)
+    found = find_deployment(request.auth.user, name)
     rows = Price.objects.filter(deployment=found)
     return paged(request, response, rows, "id", _price, limit=limit, cursor=cursor, is_newest_first=True)
-
-
-def _find(user: Any, name: str) -> Deployment:
-    return get_object_or_404(Deployment.objects.visible_to(user).select_related("current"), name=name)
 
 
 def _said(amounts: dict[LimitScope, Amounts]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from console.access import Permission, can, requires
 from console.http import Request, page
 from deployments import document, masking
-from deployments.applying import Outcome, Result, apply_document, share_problems
+from deployments.applying import Outcome, Result, apply_document
 from deployments.desired import Conflict
 from deployments.document import InvalidDocument, Problem
 from deployments.manifests import EngineNotOffered
@@ -81,14 +81,13 @@ def import_document(request: Request) -> HttpResponse:
             name: request.POST.get(f"secret-{name}", "")[:LONGEST_SECRET] for name in spec.secret_names
         }
         secrets = {name: value for name, value in secrets.items() if value and "\x00" not in value}
-
-        def hold(found: Deployment | None) -> None:
-            problems = [] if can(request.user, Permission.SHARE) else share_problems(spec, found)
-            if problems:
-                raise InvalidDocument(problems)
-
         outcome = apply_document(
-            spec, request.user, dry_run=check, secrets=secrets, note="Imported", hold=hold
+            spec,
+            request.user,
+            dry_run=check,
+            secrets=secrets,
+            note="Imported",
+            may_share=can(request.user, Permission.SHARE),
         )
     except InvalidDocument as invalid:
         context["problems"] = invalid.problems
