@@ -8,15 +8,16 @@ granted.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine
+from time import monotonic
 from typing import Any
 
 from metering.gateway.body import Asked
 from metering.gateway.connection import Connection
 from metering.gateway.errors import Header, Refusal
-from metering.gateway.journal import Note
+from metering.gateway.journal import CACHED, FIRST, INPUT, NEWEST, OUTPUT, Progress
 from metering.gateway.lease import Lease
+from metering.gateway.likeness import Likeness
 from metering.gateway.link import Link
 from metering.gateway.stream import Stream
 from metering.limiter import Refused
@@ -34,14 +35,18 @@ class Answer:
         connection: Connection,
         lease: Lease,
         headers: Callable[[], list[Header]],
-        note: Note,
+        progress: Progress,
         since_1970: float,
         begin_task: Callable[[Coroutine[Any, Any, None]], None],
     ) -> None:
-        self._asked, self._connection, self._lease = asked, connection, lease
-        self._headers, self._note, self._begin_task = headers, note, begin_task
+        # What is needed for each piece comes first: attributes lie in memory in this order.
+        self._like: Likeness | None = None
+        """What the next piece is likely to be; there is one only when it may pass at once."""
+        self._cells, self._at = progress
         self._since_1970 = since_1970
         """Microseconds from the monotonic clock's zero to 1970."""
+        self._connection = connection
+        self._asked, self._lease, self._headers, self._begin_task = asked, lease, headers, begin_task
         self._link: Link | None = None
         self._done: asyncio.Future[None] | None = None
         self._parts: list[bytes] = []
@@ -54,23 +59,24 @@ class Answer:
         self.cut: Refused | None = None
         """The limit that ended the stream."""
         self.is_asked = self.is_gone = self.is_lost = self.is_late = self.has_sent = False
-        self.touched = time.monotonic()
-        """When the engine or the client last did something."""
-        self.first = self.last = 0.0
-        """When the first and the newest token came, by the monotonic clock."""
-        self._first_moment = 0
-        """The first as microseconds since 1970; 0: there was none."""
+        self.touched = monotonic()
+        """When the engine or the client last did something, as far as it was no event that was foretold."""
 
     async def fetch(self, link: Link, request: bytes) -> None:
         """Sends the request, and waits until the answer is over, lost or given up."""
         self._link, self._done = link, asyncio.get_running_loop().create_future()
-        self.status, self.is_lost, self.is_asked, self.touched = 0, False, True, time.monotonic()
+        self.status, self.is_lost, self.is_asked, self.touched = 0, False, True, monotonic()
         self._parts, self._size = [], 0
         link.send(request, self)
         try:
             await self._done
         finally:
             self._link = None
+
+    @property
+    def moments(self) -> tuple[int, int]:
+        """When the first and the newest text came, in microseconds since 1970; 0: there was none."""
+        return self._cells[self._at + FIRST], self._cells[self._at + NEWEST]
 
     @property
     def body(self) -> bytes:
@@ -90,7 +96,7 @@ class Answer:
     # What the link calls
 
     def on_head(self, status: int, content_type: str) -> None:
-        self.touched, self.status = time.monotonic(), status
+        self.touched, self.status = monotonic(), status
         if status == 200 and self._asked.stream and content_type.startswith("text/event-stream"):
             asked = self._asked
             self.stream = Stream(
@@ -101,37 +107,15 @@ class Answer:
             )
 
     def on_data(self, data: bytes) -> None:
-        self.touched = now = time.monotonic()
-        stream = self.stream
-        if stream is None:
-            self._size += len(data)
-            self._parts.append(data)
-            if self._size > MOST_ANSWER:
-                self.give_up()
+        like = self._like
+        if like is None or (piece := like.follow(data)) is None:
+            self._take(data)
             return
-        try:
-            piece = stream.feed(data)
-        except ValueError:
-            self.give_up()
-            return
-        moment = int(now * 1e6 + self._since_1970)
-        if stream.has_text:
-            self.last = now
-            if not self.first:
-                self.first, self._first_moment = now, moment
-        counted, lease = stream.counted, self._lease
-        output = counted.output if counted.is_known else stream.texts
         # Before it passes, so that what a client has is in the ledger even if this process is killed right here.
-        self._note(
-            counted.input if counted.is_known else -1, output, counted.cached, self._first_moment, moment
-        )
-        if lease.is_needed and (output > lease.calm_until or self._held_back):
-            self._under_limit(stream, piece)
-        elif piece:
-            if self.has_sent:
-                self._connection.send(piece)
-            else:
-                self._pass(piece)
+        cells, at = self._cells, self._at
+        cells[at + OUTPUT] += 1
+        cells[at + NEWEST] = int(monotonic() * 1e6 + self._since_1970)
+        self._connection.send(piece)
 
     def on_end(self) -> None:
         self._has_ended = True
@@ -149,12 +133,12 @@ class Answer:
         self.give_up()
 
     def on_client_slow(self) -> None:
-        self._is_slow, self.touched = True, time.monotonic()
+        self._is_slow, self.touched = True, monotonic()
         if self._link is not None:
             self._link.pause()
 
     def on_client_ready(self) -> None:
-        self._is_slow, self.touched = False, time.monotonic()
+        self._is_slow, self.touched = False, monotonic()
         if self._link is not None and not self._held_back:
             self._link.resume()
 
@@ -162,7 +146,8 @@ class Answer:
 
     def tick(self, now: float, first_answer: float, silence: float) -> None:
         """Ends what has been silent for too long; seconds."""
-        if now - self.touched < (silence if self.status else first_answer) or not self.is_asked:
+        touched = max(self.touched, (self.moments[1] - self._since_1970) / 1e6)
+        if now - touched < (silence if self.status else first_answer) or not self.is_asked:
             return
         if self._is_slow:
             self._connection.drop()
@@ -178,6 +163,41 @@ class Answer:
         self.on_lost()
 
     # Inside
+
+    def _take(self, data: bytes) -> None:
+        """A piece of an answer, whatever it is."""
+        self.touched = now = monotonic()
+        stream, self._like = self.stream, None
+        if stream is None:
+            self._size += len(data)
+            self._parts.append(data)
+            if self._size > MOST_ANSWER:
+                self.give_up()
+            return
+        try:
+            piece = stream.feed(data)
+        except ValueError:
+            self.give_up()
+            return
+        output, lease = stream.output, self._lease
+        self._note(stream, output, int(now * 1e6 + self._since_1970))
+        if output > lease.calm_until:
+            self._under_limit(stream, piece)
+        elif piece:
+            self._pass(piece)
+        if self.has_sent:
+            self._like = stream.foretell(lease.calm_until - output)
+
+    def _note(self, stream: Stream, output: int, moment: int) -> None:
+        """How far it has come."""
+        cells, at, counted = self._cells, self._at, stream.counted
+        if counted.is_known:
+            cells[at + INPUT], cells[at + CACHED] = counted.input, counted.cached
+        cells[at + OUTPUT] = output
+        if stream.has_text:
+            cells[at + NEWEST] = moment
+            if not cells[at + FIRST]:
+                cells[at + FIRST] = moment
 
     def _over(self) -> None:
         if self._done is not None and not self._done.done():
@@ -206,8 +226,9 @@ class Answer:
 
     async def _extend(self, stream: Stream) -> None:
         lease = self._lease
-        if self.first and self.last > self.first:
-            lease.pace(stream.output / (self.last - self.first))
+        first, newest = self.moments
+        if newest > first:
+            lease.pace(stream.output * 1e6 / (newest - first))
         while (refused := await lease.extend(stream.output)) is None and not lease.covers(stream.output):
             continue
         if refused is not None:

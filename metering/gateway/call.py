@@ -141,7 +141,7 @@ class Call:
             self._connection,
             lease,
             lambda: self._headers(lease, cap),
-            self._gateway.recorder.notes(slot),
+            self._gateway.recorder.progress(slot),
             self._since_1970,
             self._gateway.begin_task,
         )
@@ -259,8 +259,7 @@ class Call:
 
     def _event(self, route: Route, status: RequestStatus, counted: Counted) -> Event:
         answer, key = self._answer, self._key
-        first = self._moment(answer.first) if answer else 0
-        last = self._moment(answer.last) if answer else 0
+        first, last = answer.moments if answer else (0, 0)
         return Event(
             id=self.id,
             started=self._started,

@@ -14,8 +14,7 @@ import fcntl
 import mmap
 import os
 import struct
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -26,16 +25,18 @@ from metering.vocabulary import RequestStatus
 SUFFIX = ".journal"
 _SLOT = 768
 _HEAD = struct.Struct("<BxHxxxx")
-_COUNTERS = struct.Struct("<5q")
+_COUNTERS = struct.Struct("=5q")
 _PAYLOAD = _HEAD.size + _COUNTERS.size
 LONGEST = _SLOT - _PAYLOAD
 """Bytes of an event."""
 _FREE, _UNDER_WAY, _OVER = 0, 1, 2
+#: The counters: tokens of the prompt (-1: the engine has not said), of the answer, and from the cache; then the moments
+#: of its first and its newest piece in microseconds since 1970, 0: there is none.
+INPUT, OUTPUT, CACHED, FIRST, NEWEST = range(5)
 
-
-Note = Callable[[int, int, int, int, int], None]
-"""Takes tokens of the prompt (-1: the engine has not said), of the answer, and from the cache; then the moments of the
-first and the newest piece in microseconds, 0: there is none."""
+Progress = tuple[memoryview, int]
+"""Where a request's counters are: cells, and the index of the first one. To note something is an assignment, because
+that is done for each piece of each stream."""
 
 
 class Full(Exception):
@@ -52,6 +53,7 @@ class Journal:
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.ftruncate(self._file, slots * _SLOT)
         self._map = mmap.mmap(self._file, slots * _SLOT)
+        self._cells = memoryview(self._map).cast("q")
         self._free = list(range(slots - 1, -1, -1))
 
     def open(self, event: Event) -> int:
@@ -62,9 +64,9 @@ class Journal:
         self._write(slot, encode(event), _UNDER_WAY, (-1, 0, 0, 0, 0))
         return slot
 
-    def notes(self, slot: int) -> Note:
-        """Where to note how far a request has come: called for each piece of each stream, so it is all C."""
-        return partial(_COUNTERS.pack_into, self._map, slot * _SLOT + _HEAD.size)
+    def progress(self, slot: int) -> Progress:
+        """Where to note how far a request has come."""
+        return self._cells, (slot * _SLOT + _HEAD.size) // self._cells.itemsize
 
     def finish(self, slot: int, payload: bytes) -> None:
         """The event as it is to be recorded. It stays until `free`."""
@@ -79,6 +81,7 @@ class Journal:
     def close(self) -> None:
         """Ends an orderly run: a journal in which nothing is left goes away."""
         is_empty = len(self._free) * _SLOT == len(self._map)
+        self._cells.release()
         self._map.close()
         if is_empty:
             self.path.unlink(missing_ok=True)
@@ -95,6 +98,11 @@ class Journal:
             _COUNTERS.pack_into(self._map, at + _HEAD.size, *counters)
         # The state is written last: a slot is what it was until it is whole.
         _HEAD.pack_into(self._map, at, state, len(payload))
+
+
+def unkept() -> Progress:
+    """For a request that found no slot."""
+    return memoryview(bytearray(_COUNTERS.size)).cast("q"), 0
 
 
 def left_behind(folder: Path) -> Iterator[tuple[str, list[bytes], Path, int]]:

@@ -22,7 +22,7 @@ from pathlib import Path
 from metering.events import FIELD, STREAM, Event, encode
 from metering.gateway import journal as journals
 from metering.gateway import spool as spools
-from metering.gateway.journal import Full, Journal, Note
+from metering.gateway.journal import Full, Journal, Progress
 from metering.gateway.spool import Spool
 from metering.gateway.valkey import Away, Valkey
 
@@ -86,9 +86,9 @@ class Recorder:
             logger.error("the journal is full")
             return None
 
-    def notes(self, slot: int | None) -> Note:
+    def progress(self, slot: int | None) -> Progress:
         """Where to note how far a request has come, in case that this process does not live to see its end."""
-        return _forget if slot is None else self._journal.notes(slot)
+        return journals.unkept() if slot is None else self._journal.progress(slot)
 
     def close_entry(self, slot: int | None, event: Event) -> None:
         """The end of a request: exactly once for each that was opened."""
@@ -206,7 +206,3 @@ class Recorder:
         if admitted is not None:
             figures = ("settled", admitted, "in_flight", 0, "spooled", 0, "oldest_hold_s", "0.0")
             await self._valkey.call("HSET", key, *figures)
-
-
-def _forget(*_: int) -> None:
-    """For a request that found no place in the journal."""

@@ -63,6 +63,7 @@ class Stream:
     """
 
     __slots__ = (
+        "_counted",
         "_ending",
         "_is_comparable",
         "_keep_all",
@@ -70,7 +71,6 @@ class Stream:
         "_like",
         "_parts",
         "_pending",
-        "counted",
         "failed",
         "has_text",
         "is_done",
@@ -82,9 +82,9 @@ class Stream:
         self._parts = _Parts(max(1, choices // prompts)) if choices > 1 else None
         self._is_comparable = self._parts is None and not keep_all
         self._like: Likeness | None = None
-        """What the next event is likely to be like, once there was one with text and usage."""
+        """What the next event is likely to be like, while there is one with text and usage before it."""
         self._pending = self._ending = b""
-        self.counted = Counted()
+        self._counted = Counted()
         self.texts = 0
         """Events with text: what the answer has at least, where the engine does not count."""
         self.has_text = False
@@ -94,21 +94,36 @@ class Stream:
         """The engine said in the stream that it failed, or gave up."""
 
     @property
+    def counted(self) -> Counted:
+        """What the engine says of the request so far."""
+        if self._like is not None:
+            self._counted.output = self._like.output
+        return self._counted
+
+    @property
     def output(self) -> int:
         """Tokens of the answer so far."""
-        return self.counted.output if self.counted.is_known else self.texts
+        counted = self.counted
+        return counted.output if counted.is_known else self.texts
+
+    def foretell(self, most: int) -> Likeness | None:
+        """What the next events are likely to be, one token each and at most so many; None when nobody knows.
+
+        An event that does follow it is all done with that; every other piece is for `feed`.
+        """
+        if self._like is None or most <= 0:
+            return None
+        self._like.foretell(most)
+        return self._like
 
     def feed(self, data: bytes) -> bytes:
         """Bytes from the engine in, bytes for the client out. Raises ValueError for what is no stream of events."""
+        if self._like is not None and (piece := self._like.compare(data)) is not None:
+            return piece
+        self._counted, self._like = self.counted, None
         if self._pending:
             data = self._pending + data
             self._pending = b""
-        like = self._like
-        if like is not None and (found := like.read(data)) is not None:
-            counted = self.counted
-            if found[1] > counted.output:
-                counted.output = found[1]
-            return found[0]
         if data.endswith(b"\n\n") and data.find(b"\n\n") == len(data) - 2 and b"\r" not in data:
             return self._event(data, data[:-2])
         out, start = [], 0
@@ -117,6 +132,8 @@ class Stream:
             out.append(self._event(whole, data[start : end.start()]))
             start = end.end()
         self._pending = data[start:]
+        if self._pending:
+            self._like = None  # what comes next is the rest of an event
         if len(self._pending) > LONGEST_EVENT:
             raise ValueError("an event of a stream is too long")
         return b"".join(out)
@@ -146,7 +163,8 @@ class Stream:
             self.failed = True
             return b""
         choices = bytes(message.choices)
-        is_looked_at = not self.has_text or not self.counted.is_known
+        counted = self._counted
+        is_looked_at = not self.has_text or not counted.is_known
         if is_looked_at and (_TEXT.search(choices) or b'"tool_calls"' in choices):
             self.has_text = True
             self.texts += 1
@@ -156,14 +174,14 @@ class Stream:
         if usage in (b"", b"null"):
             return whole
         is_last = choices in (b"", b"[]")
-        if self._parts is not None and not is_last:
-            self._parts.take(choices, usage, self.counted)
-        else:
-            self.counted.take(usage)
         # What is counted now is what this event says, and no longer what the one before it had.
         self._like = None
-        if self._is_comparable and self.has_text and self.counted.is_known and not (is_last or self.failed):
-            self._like = likeness.of(whole)
+        if self._parts is not None and not is_last:
+            self._parts.take(choices, usage, counted)
+        else:
+            counted.take(usage)
+        if self._is_comparable and self.has_text and counted.is_known and not (is_last or self.failed):
+            self._like = likeness.of(whole, counted.output)
         if self._keep_all or (is_last and self._keep_last):
             return whole
         return b"" if is_last else whole.replace(payload, without_usage(payload, usage), 1)

@@ -108,14 +108,18 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from metering.events import encode, decode
-from metering.gateway.journal import Journal
+from metering.gateway.journal import CACHED, FIRST, INPUT, NEWEST, OUTPUT, Journal
 journal = Journal(Path(sys.argv[1]), "gone", 8)
+def note(slot, counters):
+    cells, at = journal.progress(slot)
+    for which, value in counters.items():
+        cells[at + which] = value
 waiting, asked, under_way, over, free = (decode(bytes.fromhex(text)) for text in sys.argv[2:])
 journal.open(waiting)
 slot = journal.open(asked)
-journal.notes(slot)(-1, 3, 0, 1_500_000, 1_700_000)
+note(slot, {OUTPUT: 3, FIRST: 1_500_000, NEWEST: 1_700_000})
 slot = journal.open(under_way)
-journal.notes(slot)(20, 11, 5, 1_500_000, 2_500_000)
+note(slot, {INPUT: 20, OUTPUT: 11, CACHED: 5, FIRST: 1_500_000, NEWEST: 2_500_000})
 slot = journal.open(over)
 journal.finish(slot, encode(over))
 slot = journal.open(free)
