@@ -6,6 +6,7 @@ Rounds of all of them take turns, so that a busy machine is busy for each; what 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import statistics
 import sys
@@ -27,6 +28,8 @@ from tests.bench.targets import ENVOY, LITELLM, Target, Workshop
 
 #: Seconds of a sample, and before it, until everything is warm.
 _ROUNDS, _SECONDS, _WARM = 5, 1.5, 0.4
+#: Where two processes of the same program lie in memory makes a tenth of what a chunk costs, so it is asked of so many.
+_ALIKE = 3
 _CONNECTIONS, _MANY_STREAMS = 16, 500
 _WHOLE = Question()
 _WORK = Question(work_ms=10)
@@ -62,16 +65,18 @@ def measure() -> Iterator[tuple[str, object]]:
         client.set(EPOCH_KEY, int((time.time() - 3600) * 1000))
         workshop = Workshop(family, Path(folder))
         engine = workshop.engine()
-        gateway, relay = workshop.gateway(engine), workshop.relay(engine)
+        gateways = [workshop.gateway(engine) for _ in range(_ALIKE)]
+        relays = [workshop.relay(engine) for _ in range(_ALIKE)]
+        gateway, relay = gateways[0], relays[0]
         envoy, litellm = workshop.envoy(engine), workshop.litellm(engine)
         for target, where in ((envoy, ENVOY), (litellm, LITELLM)):
             if target is None:
                 print(f"{where} is not set: not measured", file=sys.stderr)
         targets = [each for each in (engine, gateway, relay, envoy, litellm) if each]
-        for each in targets:
+        for each in (*targets, *gateways[1:], *relays[1:]):
             for question in (_WHOLE, Question(stream=True)):
                 _ask(each, question, 20, connections=2)  # the first ones load what is loaded late
-        yield from _costs(targets)
+        yield from _costs(targets, [*gateways[1:], *relays[1:]])
         yield from _round_trips(gateway, client)
         yield from _lost_frames([engine, gateway])
         yield from _memory(gateway)
@@ -79,20 +84,23 @@ def measure() -> Iterator[tuple[str, object]]:
         client.close()
 
 
-def _costs(targets: Sequence[Target]) -> Iterator[tuple[str, object]]:
+def _costs(targets: Sequence[Target], more: Sequence[Target]) -> Iterator[tuple[str, object]]:
+    """Of one of each, and of a chunk with `more` of them."""
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for number in range(_ROUNDS):
-        for target in targets[number % len(targets) :] + targets[: number % len(targets)]:
+        for target in _turned(targets, number):
             whole = _sample(target, _WHOLE, _CONNECTIONS)
             found["request_cpu"][target.name].append(whole.cpu / whole.requests)
             found["requests_per_second"][target.name].append(whole.requests / whole.seconds)
             found["p50_alone"][target.name].append(_sample(target, _WHOLE, 1).half)
             if target.name in ("direct", "gateway"):
                 found["p50_alone_at_work"][target.name].append(_sample(target, _WORK, 1).half)
-            stream = _sample(target, _STREAM, target.streams)
-            found["chunk_cpu"][target.name].append(stream.cpu / stream.frames)
             paced = _sample(target, _PACED, target.streams, timed=True)
             found["added_between_frames_p99"][target.name].append(paced.late)
+        for target in _turned([*targets, *more], number):
+            with _apart(target, targets[0]):
+                stream = _sample(target, _STREAM, target.streams)
+            found["chunk_cpu"][target.name].append(stream.cpu / stream.frames)
     middle = {
         what: {name: statistics.median(values) for name, values in by.items()} for what, by in found.items()
     }
@@ -102,6 +110,31 @@ def _costs(targets: Sequence[Target]) -> Iterator[tuple[str, object]]:
             yield f"{what}_us.{name}", f"{value * 1e6:.1f}"
     for name, value in middle["requests_per_second"].items():
         yield f"requests_per_second.{name}", round(value)
+
+
+@contextlib.contextmanager
+def _apart(target: Target, engine: Target) -> Iterator[None]:
+    """The target on a core of its own: what it costs is then its own work, not how often the others interrupt it."""
+    cores = os.sched_getaffinity(0)
+    others = cores - {max(cores)}
+    if target is engine or not others:
+        yield
+        return
+    target.keep_to({max(cores)})
+    engine.keep_to(others)
+    os.sched_setaffinity(0, others)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+        for each in (target, engine):
+            each.keep_to(cores)
+
+
+def _turned(targets: Sequence[Target], number: int) -> list[Target]:
+    """Each begins a round once."""
+    first = number % len(targets)
+    return [*targets[first:], *targets[:first]]
 
 
 def _ratios(middle: dict[str, Sizes]) -> Iterator[tuple[str, object]]:

@@ -56,6 +56,13 @@ class Target:
         """Bytes resident."""
         return sum(_memory(each) for each in self._family())
 
+    def keep_to(self, cores: set[int]) -> None:
+        """All its threads run on these only."""
+        for process in self._family():
+            with contextlib.suppress(OSError):
+                for task in Path(f"/proc/{process}/task").iterdir():
+                    os.sched_setaffinity(int(task.name), cores)
+
     def _family(self) -> set[int]:
         found, open_ends = set[int](), list(self.processes)
         while open_ends:
@@ -81,7 +88,8 @@ class Workshop:
 
     def gateway(self, engine: Target) -> Target:
         """With keys, six limits and metering."""
-        port, folder = free_port(), self._folder / "gateway-files"
+        port = free_port()
+        folder = self._folder / f"gateway-{port}"
         folder.mkdir()
         scopes = (LimitScope.ORGANIZATION, LimitScope.USER, LimitScope.API_KEY)
         route = world.route("chat", engine.url, limits=dict.fromkeys(scopes, _LIMIT))
@@ -140,7 +148,7 @@ class Workshop:
         path: str = "/healthz",
         streams: int = 32,
     ) -> Target:
-        log = self._folder / f"{name}.log"
+        log = self._folder / f"{name}-{port}.log"
         kept = {each: os.environ[each] for each in ("PATH", "HOME") if each in os.environ}
         with log.open("wb") as output:
             process = self._family.spawn(
