@@ -19,7 +19,7 @@ FIRST, SHORTEST, LONGEST = 64, 16, 512
 #: Where the limits have so many times a lease left, it may last so many seconds and be so long.
 _PLENTY, _PLENTY_SECONDS, _PLENTY_LONGEST = 1000, 8, 4096
 #: More output tokens than any answer has.
-NEVER = 2**62
+_NEVER = 2**62
 #: What an answer that is not streamed may use where the client does not say.
 UNSAID = 4096
 
@@ -74,7 +74,7 @@ class Lease:
         self._most = asked.max_output * asked.choices if asked.max_output is not None else None
         self._is_extending = self._is_refused = False
         self._is_held = hold > 0
-        self.calm_until = 0 if self.is_needed else NEVER
+        self.calm_until = 0 if self.is_needed else _NEVER
         """Output tokens up to which there is nothing to decide: the fast way for most events of a stream."""
 
     @property

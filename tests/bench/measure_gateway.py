@@ -67,16 +67,16 @@ def measure() -> Iterator[tuple[str, object]]:
         engine = workshop.engine()
         gateways = [workshop.gateway(engine) for _ in range(_ALIKE)]
         relays = [workshop.relay(engine) for _ in range(_ALIKE)]
-        gateway, relay = gateways[0], relays[0]
+        gateway, relay, more = gateways[0], relays[0], [*gateways[1:], *relays[1:]]
         envoy, litellm = workshop.envoy(engine), workshop.litellm(engine)
         for target, where in ((envoy, ENVOY), (litellm, LITELLM)):
             if target is None:
                 print(f"{where} is not set: not measured", file=sys.stderr)
         targets = [each for each in (engine, gateway, relay, envoy, litellm) if each]
-        for each in (*targets, *gateways[1:], *relays[1:]):
+        for each in (*targets, *more):
             for question in (_WHOLE, Question(stream=True)):
                 _ask(each, question, 20, connections=2)  # the first ones load what is loaded late
-        yield from _costs(targets, [*gateways[1:], *relays[1:]])
+        yield from _costs(targets, more)
         yield from _round_trips(gateway, client)
         yield from _lost_frames([engine, gateway])
         yield from _memory(gateway)

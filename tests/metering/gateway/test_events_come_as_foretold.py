@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 
 from metering.gateway.likeness import Likeness
 from metering.gateway.stream import Stream
-from tests.metering.gateway.events import event, stream, used
+from tests.metering.gateway.events import encoded, event, stream, used
 
 TEXTS = st.lists(
     st.sampled_from([*'ab"\\{}[],:\n\r ', "error", "abort", ',"usage":{"prompt_tokens":7,"total_tokens":']),
@@ -61,13 +60,6 @@ class Following:
         return piece
 
 
-def sent_as(messages: list[dict[str, Any]]) -> list[bytes]:
-    return [
-        b"data: " + json.dumps(each, separators=(",", ":"), ensure_ascii=False).encode() + b"\n\n"
-        for each in messages
-    ]
-
-
 @given(
     st.lists(event_of_a_token(), min_size=2, max_size=12),
     st.booleans(),
@@ -85,7 +77,7 @@ def test_an_event_that_is_compared_means_what_it_means_when_it_is_read(
     for usage in filter(None, (each["usage"] for each in messages)):
         output += usage["completion_tokens"]
         usage.update(completion_tokens=output, total_tokens=7 + output)
-    sent = sent_as([first, *messages])
+    sent = [encoded(each) for each in (first, *messages)]
     pieces = list(sent)
     for cut in cuts:
         index = cut % len(pieces)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metering.gateway.usage import MOST_TOKENS, of_answer
-from tests.metering.gateway.events import event, stream, used
+from tests.metering.gateway.events import encoded, event, stream, used
 
 DONE = b"data: [DONE]\n\n"
 
@@ -120,11 +120,7 @@ def test_a_later_and_smaller_count_takes_nothing_back() -> None:
 def of_choice(index: int, usage: dict[str, Any]) -> bytes:
     """As vLLM reports while several answers are under way: each event speaks of its own answer."""
     choice = {"index": index, "delta": {"content": "Hi"}, "finish_reason": None}
-    return (
-        b"data: "
-        + json.dumps({"choices": [choice], "usage": usage}, separators=(",", ":")).encode()
-        + b"\n\n"
-    )
+    return encoded({"choices": [choice], "usage": usage})
 
 
 def test_the_answers_of_one_request_are_added_up_while_they_come() -> None:
@@ -191,7 +187,7 @@ def test_an_engine_that_fails_in_mid_stream_is_not_quoted() -> None:
 def test_an_answer_that_the_engine_gave_up_is_a_failure() -> None:
     metered = stream()
     choice = {"index": 0, "delta": {"content": ""}, "finish_reason": "abort"}
-    metered.feed(b"data: " + json.dumps({"choices": [choice]}, separators=(",", ":")).encode() + b"\n\n")
+    metered.feed(encoded({"choices": [choice]}))
     assert metered.failed
 
 
